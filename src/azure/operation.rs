@@ -1,0 +1,29 @@
+//! Long-running operations: follow the returned URL verbatim, decide by body, survive everything in between.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an accepted operation can be watched. Everything needed to go on from another machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Verbatim from `Location` or `Azure-AsyncOperation`.
+    pub url: String,
+    /// Seconds to wait before the first look.
+    pub retry_after_s: Option<u64>,
+}
+
+/// What one look at an operation said.
+#[derive(Clone, Debug)]
+pub enum OperationState {
+    /// Goes on; `retry_after_s` from the answer.
+    Running {
+        retry_after_s: Option<u64>,
+    },
+    /// The final body, JSON null when it was empty.
+    Succeeded(serde_json::Value),
+    Failed {
+        code: Option<String>,
+        message: String,
+    },
+    /// Azure does not know the operation (any more): read the resource itself.
+    Lost,
+}

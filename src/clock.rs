@@ -1,0 +1,93 @@
+//! The one door to time. Everything else takes a [`Clock`] or a timestamp as an argument.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Where "now" comes from and how long a sleep lasts.
+///
+/// Resilient against: a laptop that sleeps (wall time is read again at every look),
+/// a paused tokio clock (tests). Not resilient against: wall clocks set back by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's wall clock.
+    Wall,
+    /// Simulated time: `since + (wall − anchor) × speed`. The simulator and the tool share
+    /// these three numbers, so both see the same simulated time.
+    Scaled { anchor: Timestamp, since: Timestamp, speed: f64 },
+    /// Tokio's clock from a fixed start; with `tokio::time::pause` a 45-minute wait takes no time.
+    Virtual { since: Timestamp, start: tokio::time::Instant },
+}
+
+/// A wall clock is looked at again at least this often, so that a machine that slept notices.
+const LONGEST_SLEEP: Duration = Duration::from_secs(20);
+
+impl Clock {
+    /// Simulated time that starts at the present and runs `speed` times as fast.
+    pub fn scaled(speed: f64) -> Self {
+        let now = wall_now();
+        Self::Scaled { anchor: now, since: now, speed }
+    }
+
+    /// A clock for tests, at `since` now.
+    pub fn starting_at(since: Timestamp) -> Self {
+        Self::Virtual { since, start: tokio_now() }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Wall => wall_now(),
+            Self::Scaled { anchor, since, speed } => {
+                let real = wall_now().duration_since(*anchor).as_secs_f64();
+                *since + jiff::SignedDuration::from_secs_f64(real * speed)
+            }
+            Self::Virtual { since, start } => {
+                let elapsed = tokio_now().saturating_duration_since(*start);
+                *since + jiff::SignedDuration::try_from(elapsed).unwrap_or(jiff::SignedDuration::MAX)
+            }
+        }
+    }
+
+    /// Simulated seconds per real second; 1 outside the simulator.
+    pub fn speed(&self) -> f64 {
+        match self {
+            Self::Wall | Self::Virtual { .. } => 1.0,
+            Self::Scaled { speed, .. } => *speed,
+        }
+    }
+
+    /// How long a sleep of `duration` of this clock's time lasts on the machine.
+    pub fn real(&self, duration: Duration) -> Duration {
+        duration.div_f64(self.speed().max(f64::MIN_POSITIVE))
+    }
+
+    /// Cancel safe.
+    pub async fn sleep(&self, duration: Duration) {
+        let until = self.now() + jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX);
+        self.sleep_until(until).await;
+    }
+
+    /// Cancel safe. Returns at once when `until` has passed.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        loop {
+            let left = until.duration_since(self.now());
+            if left <= jiff::SignedDuration::ZERO {
+                return;
+            }
+            let left = Duration::try_from(left).expect("positive, seen above");
+            // A timer of tokio has millisecond grain; one more than asked makes the loop end.
+            let nap = self.real(left).min(LONGEST_SLEEP).max(Duration::from_millis(1));
+            tokio::time::sleep(nap).await;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one door to the wall clock")]
+fn wall_now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one door to tokio's clock")]
+fn tokio_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}

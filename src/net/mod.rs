@@ -1,0 +1,8 @@
+//! The two seams to the world: an HTTP transport and a DNS client. Each is a small enum,
+//! real or in-process simulator. No policy here: one request, one answer or one typed error.
+
+pub mod dns;
+pub mod http;
+
+pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RecordData, RecordKind, ResponseCode};
+pub use http::{Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse};

@@ -1,0 +1,81 @@
+//! Plans: complete, immutable, with a digest.
+
+pub mod facts;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    runbook::{ActionKind, Effect, Mode, Objectives, OnFailure, Retry, StepId, span},
+    site::Site,
+};
+use facts::{Finding, Probe};
+
+/// How sure the plan is of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// Everything it depends on was read just now.
+    Verified,
+    /// It rests on what earlier steps are expected to do.
+    Predicted,
+    /// It depends on something that only the run brings.
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    pub id: StepId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub action: ActionKind,
+    pub effect: Effect,
+    /// Steps that the mode leaves out are replaced by their own needs.
+    pub needs: Vec<StepId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    pub retry: Retry,
+    pub on_failure: OnFailure,
+    /// With `${{ }}` where a value is only known in the run.
+    pub arguments: Map<String, Value>,
+    pub certainty: Certainty,
+    pub probe: Probe,
+    #[serde(with = "span")]
+    pub expected: Duration,
+    pub expected_source: String,
+}
+
+/// A complete, immutable plan. Nothing else is needed to run it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    /// SHA-256, hex, over everything but `digest`, `made_at`, and what is marked volatile.
+    pub digest: String,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// SHA-256 of the runbook's bytes.
+    pub runbook_sha256: String,
+    pub mode: Mode,
+    pub made_at: Timestamp,
+    pub objectives: Objectives,
+    pub parameters: BTreeMap<String, Value>,
+    pub site: Site,
+    /// In an order in which every step stands after its needs.
+    pub steps: Vec<PlannedStep>,
+    /// Steps that the mode leaves out.
+    pub left_out: Vec<StepId>,
+    /// The longest chain of expected durations.
+    pub critical_path: Vec<StepId>,
+    #[serde(with = "span")]
+    pub expected: Duration,
+    /// The first irreversible step: once it has begun, going back ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_of_no_return: Option<StepId>,
+    pub findings: Vec<Finding>,
+}

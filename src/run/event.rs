@@ -1,0 +1,236 @@
+//! The one vocabulary of facts: what is persisted, streamed as JSON, drawn as progress, folded into state and reported.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    azure::Operation,
+    plan::{Plan, facts::PlannedRequest},
+    runbook::StepId,
+};
+
+/// Name of a run: `[A-Za-z0-9][A-Za-z0-9._-]*`, at most 64 bytes; a directory name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub Arc<str>);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Operating-system user, or `simulated operator`.
+    pub name: String,
+    pub host: String,
+    /// False: the name is what the operating system said and nobody checked it.
+    #[serde(default)]
+    pub verified: bool,
+    /// The simulator's stand-in, never a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+}
+
+/// What may follow from an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disposition {
+    /// Nothing was changed; another attempt may succeed.
+    Retryable,
+    /// Another attempt would fail the same way.
+    Final,
+    /// Refused before the change it guards: an approval missing or refused, a world that moved since the plan.
+    Refused,
+    /// A request was sent and its outcome is not known. Never repeated blindly.
+    InDoubt,
+}
+
+/// The world's mistake, as it is journalled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    pub disposition: Disposition,
+    /// Stable, kebab-case: `tier-mismatch`, `backup-expired`, `timeout`.
+    pub code: String,
+    /// Lower-case fragment, without secrets.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// Azure's error code, request id and correlation id, where there are some.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+impl StepError {
+    pub fn new(disposition: Disposition, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { disposition, code: code.to_owned(), message: message.into(), hint: hint.into(), details: Map::new() }
+    }
+}
+
+/// A change that is about to be asked for. Durable before the request leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    pub request: PlannedRequest,
+    /// What the probe needs, to tell later whether it happened: the state before the change.
+    pub before: Value,
+}
+
+/// What became of a change whose outcome was not known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It happened; these are the step's outputs.
+    Happened { outputs: Map<String, Value> },
+    /// It did not, and cannot happen any more: the step may start again.
+    DidNotHappen { reason: String },
+    /// It was accepted and still goes on: follow it. `operation` is none when only the service itself can be watched.
+    GoesOn { operation: Option<Operation> },
+    /// It was accepted and failed.
+    Failed { error: StepError },
+    /// Cannot be told from here.
+    Unknown { reason: String, remedy: String },
+}
+
+/// How a drive of the run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Terminal.
+    Succeeded,
+    /// A step failed; `resume` tries it again.
+    Failed,
+    /// An approval is missing or refused, or the world moved since the plan; `resume` asks again.
+    Refused,
+    /// A step failed and what could be undone was undone. Terminal.
+    Undone,
+    /// In doubt, or an undo failed: a human must look; `resume` looks again.
+    Stuck,
+    /// Somebody stopped the process; `resume` goes on.
+    Interrupted,
+    /// Terminal.
+    Aborted,
+}
+
+impl Outcome {
+    /// Terminal: nothing follows.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Undone | Self::Aborted => true,
+            Self::Failed | Self::Refused | Self::Stuck | Self::Interrupted => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    /// Always the first record. A run needs nothing else to go on.
+    Planned {
+        run: RunId,
+        plan: Arc<Plan>,
+        by: Person,
+    },
+    /// A process drives the run from here on. Everything that was running becomes in doubt.
+    DriverAttached {
+        generation: u32,
+        by: Person,
+        pid: u32,
+        version: String,
+    },
+    /// Somebody confirmed the hostname that is being moved, or said `--yes`.
+    Confirmed {
+        by: Person,
+        what: String,
+    },
+    StepStarted {
+        step: StepId,
+        attempt: u32,
+        deadline: Timestamp,
+        /// The arguments with every expression resolved.
+        arguments: Value,
+    },
+    /// Written and synced before the request leaves.
+    ChangeIntended {
+        step: StepId,
+        intent: Intent,
+    },
+    /// Written and synced before anything else happens.
+    OperationAccepted {
+        step: StepId,
+        operation: Operation,
+    },
+    /// Something a person watching should see: what is waited for, and until when.
+    StepNoted {
+        step: StepId,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    StepSucceeded {
+        step: StepId,
+        outputs: Map<String, Value>,
+        evidence: Value,
+    },
+    StepFailed {
+        step: StepId,
+        error: StepError,
+        /// When the next attempt starts; none: it failed for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+    },
+    StepSkipped {
+        step: StepId,
+        reason: String,
+    },
+    /// A request was sent and nobody knows what became of it.
+    StepInDoubt {
+        step: StepId,
+        error: StepError,
+    },
+    /// A probe looked at a step that was in doubt.
+    StepSettled {
+        step: StepId,
+        verdict: Verdict,
+    },
+    ApprovalGiven {
+        step: StepId,
+        by: Person,
+        comment: Option<String>,
+    },
+    ApprovalRefused {
+        step: StepId,
+        by: Person,
+        comment: Option<String>,
+    },
+    UndoStarted {
+        step: StepId,
+    },
+    UndoIntended {
+        step: StepId,
+        intent: Intent,
+    },
+    UndoSucceeded {
+        step: StepId,
+        evidence: Value,
+    },
+    UndoFailed {
+        step: StepId,
+        error: StepError,
+    },
+    /// SIGINT, SIGTERM or `lifeboat abort`.
+    StopRequested {
+        by: Person,
+        abort: bool,
+        reason: String,
+    },
+    RunStopped {
+        outcome: Outcome,
+        reason: String,
+    },
+}

@@ -1,0 +1,101 @@
+//! A site: where things are and which credential to use. Secrets only by reference.
+//!
+//! Pure: parsing takes text; the caller reads files and the environment.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a run needs to know of a site. It is embedded in the plan, so it never holds a secret, only where one is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    pub cloud: Cloud,
+    pub endpoints: Endpoints,
+    pub credential: Credential,
+    /// PEM text of additional roots: the content of `tls.ca_file`, so that another machine can go on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ca_certificates: Vec<String>,
+    #[serde(default)]
+    pub dns: SiteDns,
+    /// Directory or URL of the journals; `None`: the user's state directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Values for runbook parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Written by `lifeboat sim`: the clock that the simulator and the tool share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Simulated>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    Public,
+    UsGovernment,
+    China,
+    Custom,
+}
+
+/// Base URLs without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    pub resource_manager: String,
+    /// OAuth scope of the resource manager's tokens.
+    pub scope: String,
+    pub authority: String,
+    /// `{account}` stands for the storage account's name.
+    pub blob: String,
+}
+
+/// Where a secret is; never the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretReference {
+    Env(String),
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    AzureCli,
+    ManagedIdentity {
+        client_id: Option<String>,
+        resource_id: Option<String>,
+    },
+    /// Absent fields come from AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE.
+    WorkloadIdentity {
+        tenant_id: Option<String>,
+        client_id: Option<String>,
+        token_file: Option<PathBuf>,
+    },
+    ClientSecret {
+        tenant_id: String,
+        client_id: String,
+        secret: SecretReference,
+    },
+    /// A ready access token.
+    Token(SecretReference),
+    /// The in-process simulator gives tokens itself.
+    Simulated,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteDns {
+    /// Every name is looked up here when it is not empty; also the panel of dns.verify-propagation.
+    #[serde(default)]
+    pub resolvers: Vec<SocketAddr>,
+    /// Zone → its name servers, instead of the ones that the zone itself names.
+    #[serde(default)]
+    pub authoritative: BTreeMap<String, Vec<SocketAddr>>,
+}
+
+/// `now = since + (wall clock − anchor) × speed`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Simulated {
+    pub anchor: Timestamp,
+    pub since: Timestamp,
+    pub speed: f64,
+}

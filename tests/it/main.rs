@@ -1,0 +1,19 @@
+//! The one integration binary. What stands where is told in `docs/architecture.md`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+#![expect(clippy::disallowed_methods, reason = "tests time and configure real processes")]
+
+mod actions;
+mod azure;
+mod cli;
+mod crash;
+mod decide;
+mod docs;
+mod faults;
+mod journal;
+mod net;
+mod problems;
+mod process;
+mod runbooks;
+mod sim;
+mod tidy;
+mod transitions;
