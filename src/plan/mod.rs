@@ -1,6 +1,7 @@
 //! Plans: complete, immutable, with a digest.
 
 pub mod facts;
+pub mod graph;
 
 use std::{collections::BTreeMap, time::Duration};
 

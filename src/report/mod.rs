@@ -1,1 +1,3 @@
-//! skeleton
+//! What people and programs see: every view is a fold of the same facts.
+
+pub mod picture;

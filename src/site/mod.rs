@@ -2,6 +2,10 @@
 //!
 //! Pure: parsing takes text; the caller reads files and the environment.
 
+pub mod parse;
+
+pub use parse::{SiteFile, parse};
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use jiff::Timestamp;
