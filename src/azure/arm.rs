@@ -2,9 +2,18 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
 
-use crate::net::Delivery;
+use crate::{
+    clock::Clock,
+    net::{Delivery, Http},
+    runbook::ResourceId,
+    site::Endpoints,
+};
 
 use super::TokenSource;
 
@@ -66,9 +75,46 @@ pub struct AzureError {
     pub request_id: Option<String>,
     /// `x-ms-correlation-request-id`.
     pub correlation_id: Option<String>,
+    /// An earlier attempt of the same call ended without an answer: a 412 may be to our own effect. Read again.
+    pub repeated_unknown: bool,
 }
 
-/// The resource manager of one site.
+/// A request's JSON body; may hold a secret, so it never prints itself.
+#[derive(Clone, Default)]
+pub struct RequestBody(SecretString);
+
+impl RequestBody {
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    pub fn json(value: &Value) -> Self {
+        Self(SecretString::from(value.to_string()))
+    }
+}
+
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestBody(..)")
+    }
+}
+
+/// An answer below 400.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// JSON null when it was empty.
+    pub body: Value,
+    /// `x-ms-request-id`.
+    pub request_id: Option<String>,
+    /// `x-ms-correlation-request-id`.
+    pub correlation_id: Option<String>,
+    /// An attempt before this one ended without an answer, so this answer may be to its effect.
+    pub repeated_unknown: bool,
+}
+
+/// The resource manager of one site. Cheap to clone.
 #[derive(Clone)]
 pub struct Arm {
     pub tokens: Arc<TokenSource>,
@@ -77,5 +123,44 @@ pub struct Arm {
 impl std::fmt::Debug for Arm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Arm").finish_non_exhaustive()
+    }
+}
+
+impl Arm {
+    pub fn new(_http: Http, _endpoints: &Endpoints, _tokens: Arc<TokenSource>, _clock: Clock) -> Self {
+        unimplemented!("first commit")
+    }
+
+    /// The same resource manager, whose waits are told to `sink`.
+    #[must_use]
+    pub fn noting(&self, _sink: NoticeSink) -> Self {
+        unimplemented!("first commit")
+    }
+
+    /// `suffix` begins with a slash or is empty: `/restore`.
+    pub fn url(&self, _id: &ResourceId, _suffix: &str, _api_version: &str) -> Url {
+        unimplemented!("first commit")
+    }
+
+    /// For paths that are no resource ids: `/subscriptions/…/resourceGroups/…`.
+    pub fn path_url(&self, _path: &str, _api_version: &str) -> Url {
+        unimplemented!("first commit")
+    }
+
+    pub async fn get(&self, _url: Url) -> Result<Reply, AzureError> {
+        unimplemented!("first commit")
+    }
+
+    pub async fn head(&self, _url: Url) -> Result<Reply, AzureError> {
+        unimplemented!("first commit")
+    }
+
+    pub async fn put(&self, _url: Url, _body: &Value, _if_match: Option<&str>) -> Result<Reply, AzureError> {
+        unimplemented!("first commit")
+    }
+
+    /// Sent at most once where it can have had an effect: repeated only on 401 (once), on 429 and on [`Delivery::NotSent`].
+    pub async fn post_once(&self, _url: Url, _body: RequestBody) -> Result<Reply, AzureError> {
+        unimplemented!("first commit")
     }
 }

@@ -5,9 +5,10 @@ pub mod apim;
 pub mod arm;
 pub mod credential;
 pub mod dns;
+pub mod health;
 pub mod operation;
 pub mod storage;
 
-pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink};
-pub use credential::TokenSource;
+pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink, Reply, RequestBody};
+pub use credential::{Environment, TokenSource};
 pub use operation::{Operation, OperationState};

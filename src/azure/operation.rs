@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Arm, AzureError, arm::Reply};
+
 /// Where an accepted operation can be watched. Everything needed to go on from another machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -26,4 +28,19 @@ pub enum OperationState {
     },
     /// Azure does not know the operation (any more): read the resource itself.
     Lost,
+}
+
+impl Operation {
+    /// Prefers `Azure-AsyncOperation`, else `Location`; none when the answer names neither.
+    pub fn from_reply(_reply: &Reply) -> Option<Self> {
+        unimplemented!("first commit")
+    }
+}
+
+/// One look.
+///
+/// # Errors
+/// Only when nothing was learnt about the operation: no token, 403, throttled, no answer. Look again later.
+pub async fn look(_arm: &Arm, _operation: &Operation) -> Result<OperationState, AzureError> {
+    unimplemented!("first commit")
 }

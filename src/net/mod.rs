@@ -4,5 +4,7 @@
 pub mod dns;
 pub mod http;
 
-pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RecordData, RecordKind, ResponseCode};
-pub use http::{Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RealDns, RecordData, RecordKind, ResponseCode};
+pub use http::{
+    Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpOptions, HttpRequest, HttpResponse, RealHttp,
+};

@@ -24,4 +24,8 @@ impl World {
     pub fn panel(&self) -> Vec<SocketAddr> {
         unimplemented!("sim helper")
     }
+
+    pub fn mint_token(&self) -> String {
+        unimplemented!("sim helper")
+    }
 }
