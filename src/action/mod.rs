@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     net::{Dns, Http},
     plan::facts::Fact,
-    run::{Intent, StepError},
+    run::{Intent, StepError, Verdict},
     runbook::StepId,
     site::Site,
 };
@@ -58,8 +58,8 @@ pub struct Done {
 /// A step's line to the journal.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    step: StepId,
-    sender: mpsc::UnboundedSender<(StepId, Message)>,
+    task: u64,
+    sender: mpsc::UnboundedSender<(u64, Message)>,
 }
 
 /// What a running step tells the engine.
@@ -69,11 +69,15 @@ pub enum Message {
     Accepted(Operation, oneshot::Sender<()>),
     Noted(Notice),
     Finished(Result<Done, StepError>),
+    Settled(Verdict),
+    /// The action has a bug; it says nothing more.
+    Panicked,
 }
 
 impl Recorder {
-    pub fn new(step: StepId, sender: mpsc::UnboundedSender<(StepId, Message)>) -> Self {
-        Self { step, sender }
+    /// `task` tells the engine whose message it is, also when the step has moved on since.
+    pub fn new(task: u64, sender: mpsc::UnboundedSender<(u64, Message)>) -> Self {
+        Self { task, sender }
     }
 
     /// Returns when the intent is durable. When it cannot be made durable this never returns: the step is cancelled.
@@ -88,7 +92,7 @@ impl Recorder {
 
     /// Shows what is waited for. Does not wait and cannot fail.
     pub fn note(&self, notice: Notice) {
-        let _closed = self.sender.send((self.step.clone(), Message::Noted(notice)));
+        let _closed = self.sender.send((self.task, Message::Noted(notice)));
     }
 
     pub fn sink(&self) -> NoticeSink {
@@ -98,10 +102,54 @@ impl Recorder {
 
     async fn durable(&self, message: impl FnOnce(oneshot::Sender<()>) -> Message) {
         let (done, durable) = oneshot::channel();
-        let sent = self.sender.send((self.step.clone(), message(done)));
+        let sent = self.sender.send((self.task, message(done)));
         if sent.is_err() || durable.await.is_err() {
             // The engine has gone or its journal has failed: the request must never leave.
             std::future::pending::<()>().await;
         }
     }
+}
+
+use crate::plan::facts::Probe;
+use crate::runbook::ActionKind;
+use crate::runbook::Effect;
+pub async fn probe(_: ActionKind, _: &Call, _: &Context) -> Result<Probe, StepError> {
+    unimplemented!()
+}
+pub async fn perform(_: ActionKind, _: &Call, _: &Context, _: &Recorder) -> Result<Done, StepError> {
+    unimplemented!()
+}
+pub async fn follow(
+    _: ActionKind,
+    _: &Call,
+    _: &Context,
+    _: Option<Operation>,
+    _: &Intent,
+    _: &Recorder,
+) -> Result<Done, StepError> {
+    unimplemented!()
+}
+pub async fn settle(
+    _: ActionKind,
+    _: &Call,
+    _: &Context,
+    _: Option<&Intent>,
+    _: Option<&Operation>,
+) -> Result<Verdict, StepError> {
+    unimplemented!()
+}
+pub async fn undo(
+    _: ActionKind,
+    _: &Call,
+    _: &Context,
+    _: &Map<String, Value>,
+    _: &Recorder,
+) -> Result<Done, StepError> {
+    unimplemented!()
+}
+pub fn effect(_: ActionKind, _: &Map<String, Value>) -> Effect {
+    unimplemented!()
+}
+pub fn expected(_: ActionKind, _: &Map<String, Value>) -> Option<Duration> {
+    unimplemented!()
 }

@@ -75,7 +75,9 @@ impl JournalError {
                 path.display()
             ),
             Self::Empty { .. } => "the run never began; start it again under another id".to_owned(),
-            Self::TooLarge { .. } => "this is not a journal of lifeboat, or something wrote without end; look at its last lines".to_owned(),
+            Self::TooLarge { .. } => {
+                "this is not a journal of lifeboat, or something wrote without end; look at its last lines".to_owned()
+            }
             Self::Cut => "resume the run".to_owned(),
         }
     }
@@ -141,8 +143,14 @@ pub struct Journal {
 
 #[derive(Debug)]
 enum Medium {
-    File { file: File, path: PathBuf },
-    Memory { bytes: Vec<u8>, cut: Option<PowerCut> },
+    File {
+        file: File,
+        path: PathBuf,
+    },
+    Memory {
+        bytes: Vec<u8>,
+        cut: Option<PowerCut>,
+    },
     /// Measures the engine without a disk.
     Null,
 }
@@ -175,7 +183,8 @@ impl Journal {
         let file =
             OpenOptions::new().append(true).open(path).map_err(|source| io_error("cannot write to", path, source))?;
         if loaded.torn > 0 {
-            file.set_len(loaded.head.length).map_err(|source| io_error("cannot cut the torn line off", path, source))?;
+            file.set_len(loaded.head.length)
+                .map_err(|source| io_error("cannot cut the torn line off", path, source))?;
             file.sync_all().map_err(|source| io_error("cannot sync", path, source))?;
         }
         Ok(Self::on(loaded.head.clone(), Medium::File { file, path: path.to_owned() }))
@@ -284,7 +293,8 @@ fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Head) -> Resul
         (Ok(_), None) => return Err(damaged("its checksum does not match its text".to_owned())),
         (Ok(_), Some(())) => {}
     }
-    let record: Record = serde_json::from_slice(line).map_err(|error| damaged(format!("it is not a record ({error})")))?;
+    let record: Record =
+        serde_json::from_slice(line).map_err(|error| damaged(format!("it is not a record ({error})")))?;
     if record.seq != head.seq {
         return Err(damaged(format!("number {} expected, {} found", head.seq, record.seq)));
     }

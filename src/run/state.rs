@@ -18,7 +18,7 @@ use super::{
 use crate::{
     azure::Operation,
     plan::{Plan, PlannedStep},
-    runbook::{ActionKind, OnFailure, StepId, expression::Scope},
+    runbook::{ActionKind, OnFailure, Scope, StepId},
 };
 
 /// One attempt at a step.
@@ -54,7 +54,11 @@ pub enum StepState {
         follow: bool,
     },
     /// An attempt failed; the next starts at `until`.
-    Waiting { next_attempt: u32, until: Timestamp, error: StepError },
+    Waiting {
+        next_attempt: u32,
+        until: Timestamp,
+        error: StepError,
+    },
     /// A process died or a deadline passed while it ran. Only a probe leads out.
     InDoubt {
         attempt: Attempt,
@@ -69,13 +73,23 @@ pub enum StepState {
         outputs: Arc<Map<String, Value>>,
     },
     /// For good in this drive; a resume tries it again.
-    Failed { error: StepError },
+    Failed {
+        error: StepError,
+    },
     /// Terminal.
-    Skipped { reason: String },
-    Undoing { outputs: Arc<Map<String, Value>>, intent: Option<Box<Intent>> },
+    Skipped {
+        reason: String,
+    },
+    Undoing {
+        outputs: Arc<Map<String, Value>>,
+        intent: Option<Box<Intent>>,
+    },
     /// Terminal.
     Undone,
-    UndoFailed { outputs: Arc<Map<String, Value>>, error: StepError },
+    UndoFailed {
+        outputs: Arc<Map<String, Value>>,
+        error: StepError,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -138,7 +152,7 @@ pub struct StepRecord {
 }
 
 /// The fold of a run's events.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct State {
     pub run: RunId,
     pub plan: Arc<Plan>,
@@ -190,7 +204,8 @@ impl State {
         let mut unmet = vec![0; plan.steps.len()];
         for (place, step) in plan.steps.iter().enumerate() {
             for need in &step.needs {
-                let need = *index.get(need).ok_or_else(|| Illegal::run("a step needs one that is not planned", event))?;
+                let need =
+                    *index.get(need).ok_or_else(|| Illegal::run("a step needs one that is not planned", event))?;
                 dependents[need].push(place);
                 unmet[place] += 1;
             }
@@ -211,7 +226,7 @@ impl State {
             plan: plan.clone(),
             by: by.clone(),
             steps: vec![blank; plan.steps.len()],
-            scope: Scope::new(&plan.parameters, plan.mode, &run.0),
+            scope: Scope::new(plan.parameters.clone(), plan.mode, Some(run.to_string())),
             created_at: at,
             last_event_at: at,
             generation: 0,
@@ -302,6 +317,9 @@ impl State {
         self.stopped = None;
         for place in 0..self.steps.len() {
             let approval = self.planned(place).action == ActionKind::Approval;
+            if self.tolerated(place) && matches!(self.steps[place].state, StepState::Failed { .. }) {
+                continue;
+            }
             let record = &mut self.steps[place];
             let before = std::mem::replace(&mut record.state, StepState::Undone);
             record.state = transition::attached(before, approval);
@@ -348,8 +366,11 @@ impl State {
             record.note = None;
             record.ended_at = Some(at);
         }
+        if let (StepState::Skipped { .. }, false) = (&self.steps[place].state, met_before) {
+            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::new());
+        }
         if let (StepState::Succeeded { outputs }, false) = (&self.steps[place].state, met_before) {
-            self.scope.set_outputs(&self.plan.steps[place].id, outputs);
+            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::clone(outputs));
             self.done.push(place);
         }
         self.index_step(place);

@@ -52,10 +52,9 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
             attempt: Attempt { intent: Some(Box::new(intent.clone())), operation: None, ..attempt.clone() },
             follow: false,
         },
-        (Running { attempt, follow }, Event::OperationAccepted { operation, .. }) if attempt.intent.is_some() => Running {
-            attempt: Attempt { operation: Some(operation.clone()), ..attempt.clone() },
-            follow: *follow,
-        },
+        (Running { attempt, follow }, Event::OperationAccepted { operation, .. }) if attempt.intent.is_some() => {
+            Running { attempt: Attempt { operation: Some(operation.clone()), ..attempt.clone() }, follow: *follow }
+        }
         (Running { .. }, Event::StepNoted { .. } | Event::ApprovalGiven { .. } | Event::ApprovalRefused { .. })
         | (InDoubt { .. } | Undoing { .. }, Event::StepNoted { .. }) => state.clone(),
         (Running { .. }, Event::StepSucceeded { outputs, .. }) => Succeeded { outputs: Arc::new(outputs.clone()) },
