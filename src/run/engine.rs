@@ -12,8 +12,11 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+};
 
 use super::{
     Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, Verdict,
@@ -32,7 +35,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const MOST_NOTICES: u32 = 2000;
 
 /// What people ask of a running process.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
     Stop { by: Person, abort: bool, reason: String },
     Approve { step: StepId, by: Person, comment: Option<String> },

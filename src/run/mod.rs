@@ -8,6 +8,7 @@ pub mod state;
 pub mod transition;
 
 pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, Verdict};
+pub use engine::EngineError;
 pub use journal::{Journal, JournalError, PowerCut, Record};
 pub use state::{State, StepState};
 pub use transition::Illegal;
