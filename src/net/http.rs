@@ -9,14 +9,12 @@ use url::Url;
 
 use crate::sim::World;
 
-use super::Dns;
+pub use super::real_http::{HttpOptions, RealHttp};
 
 /// Longest that one request may take, unless the caller says otherwise. ARM itself gives up after 120 s (azure-facts 1.5).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest body that is read, unless the caller says otherwise. A blob listing of 5,000 names is below 8 MiB.
 pub const DEFAULT_MAX_BODY: usize = 16 << 20;
-/// Longest for a TCP connection and its TLS handshake: a dead region swallows packets, and a second address may answer.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
@@ -115,38 +113,5 @@ impl Http {
             Self::Real(real) => real.send(request).await,
             Self::Simulated(world) => world.http(request).await,
         }
-    }
-}
-
-/// How the real transport is built.
-#[derive(Clone, Debug)]
-pub struct HttpOptions {
-    /// PEM texts of roots that are trusted beside the system's.
-    pub ca_pem: Vec<String>,
-    /// Looks every name up.
-    pub dns: Dns,
-    /// Longest that a connection with its TLS handshake may take.
-    pub connect_timeout: Duration,
-}
-
-impl HttpOptions {
-    pub fn new(dns: Dns) -> Self {
-        Self { ca_pem: Vec::new(), dns, connect_timeout: CONNECT_TIMEOUT }
-    }
-}
-
-/// reqwest, with the site's roots and resolvers.
-#[derive(Clone, Debug)]
-pub struct RealHttp {}
-
-impl RealHttp {
-    /// # Errors
-    /// A lower-case fragment: a root that cannot be read, no roots at all, a proxy that is not a URL.
-    pub fn new(_options: HttpOptions) -> Result<Self, String> {
-        unimplemented!("first commit")
-    }
-
-    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        unimplemented!("first commit")
     }
 }
