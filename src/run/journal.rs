@@ -92,6 +92,13 @@ pub struct Loaded {
     head: Head,
 }
 
+impl Loaded {
+    /// SHA-256 of the last whole line.
+    pub fn head_hash(&self) -> &str {
+        &self.head.prev
+    }
+}
+
 /// Where the chain stands.
 #[derive(Clone, Debug)]
 struct Head {
