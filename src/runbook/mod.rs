@@ -20,6 +20,7 @@ pub mod problem;
 pub mod resource_id;
 pub mod schema;
 pub mod scope;
+pub mod source;
 pub mod span;
 
 pub use arguments::check_arguments;
