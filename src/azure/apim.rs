@@ -1,14 +1,14 @@
-//! Microsoft.ApiManagement: the service, its restore, its workspaces.
+//! Microsoft.ApiManagement: the service, its restore, its workspaces. Never sends a PATCH: that resets what it leaves out.
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::runbook::ResourceId;
 
-use super::{Arm, AzureError, Operation};
+use super::{Arm, AzureError, AzureErrorKind, Operation, RequestBody};
 
 /// Newest stable (azure-facts 1).
 pub const API_VERSION: &str = "2024-05-01";
@@ -110,8 +110,13 @@ pub struct ApiVersionConstraint {
 
 impl Service {
     /// Nothing is going on: provisioned, and no running operation aims elsewhere.
+    ///
+    /// `Failed` is idle too: nothing runs. Whether that is good enough is another question.
     pub fn is_idle(&self) -> bool {
-        unimplemented!("first commit")
+        let settled =
+            |state: &str| ["Succeeded", "Failed", "Stopped"].iter().any(|end| state.eq_ignore_ascii_case(end));
+        let aims_elsewhere = self.target_provisioning_state().is_some_and(|target| !target.is_empty());
+        self.provisioning_state().is_some_and(settled) && !aims_elsewhere
     }
 
     pub fn provisioning_state(&self) -> Option<&str> {
@@ -128,7 +133,7 @@ impl Service {
 
     /// Host of [`Service::gateway_url`], lower case.
     pub fn gateway_host(&self) -> Option<String> {
-        unimplemented!("first commit")
+        Url::parse(self.gateway_url()?).ok()?.host_str().map(str::to_ascii_lowercase)
     }
 
     /// `sku.name`.
@@ -142,7 +147,8 @@ impl Service {
 
     /// Hostnames of the gateway (`Proxy`).
     pub fn gateway_hostnames(&self) -> Vec<&HostnameConfiguration> {
-        unimplemented!("first commit")
+        let all = self.properties.as_ref().and_then(|properties| properties.hostname_configurations.as_deref());
+        all.unwrap_or_default().iter().filter(|hostname| hostname.kind.as_deref() == Some("Proxy")).collect()
     }
 }
 
@@ -170,7 +176,35 @@ pub struct RestoreRequest {
 impl RestoreRequest {
     /// The body as it is sent, with `***` for the access key.
     pub fn masked(&self) -> Value {
-        unimplemented!("first commit")
+        self.body("***")
+    }
+
+    fn body(&self, access_key: &str) -> Value {
+        let mut body = json!({
+            "storageAccount": self.storage_account,
+            "containerName": self.container,
+            "backupName": self.backup_name,
+        });
+        match &self.access {
+            StorageAccess::AccessKey(_) => {
+                body["accessType"] = json!("AccessKey");
+                body["accessKey"] = json!(access_key);
+            }
+            StorageAccess::SystemAssigned => body["accessType"] = json!("SystemAssignedManagedIdentity"),
+            StorageAccess::UserAssigned { client_id } => {
+                body["accessType"] = json!("UserAssignedManagedIdentity");
+                body["clientId"] = json!(client_id);
+            }
+        }
+        body
+    }
+
+    fn unmasked(&self) -> RequestBody {
+        let key = match &self.access {
+            StorageAccess::AccessKey(key) => key.expose_secret(),
+            StorageAccess::SystemAssigned | StorageAccess::UserAssigned { .. } => "",
+        };
+        RequestBody::json(&self.body(key))
     }
 }
 
@@ -183,24 +217,61 @@ pub struct Accepted {
     pub correlation_id: Option<String>,
 }
 
-pub async fn get_service(_arm: &Arm, _id: &ResourceId) -> Result<Service, AzureError> {
-    unimplemented!("first commit")
+pub async fn get_service(arm: &Arm, id: &ResourceId) -> Result<Service, AzureError> {
+    arm.get(service_url(arm, id)).await?.read("the service")
 }
 
-pub fn service_url(_arm: &Arm, _id: &ResourceId) -> Url {
-    unimplemented!("first commit")
+pub fn service_url(arm: &Arm, id: &ResourceId) -> Url {
+    arm.url(id, "", API_VERSION)
 }
 
-pub fn restore_url(_arm: &Arm, _id: &ResourceId) -> Url {
-    unimplemented!("first commit")
+pub fn restore_url(arm: &Arm, id: &ResourceId) -> Url {
+    arm.url(id, "/restore", API_VERSION)
 }
 
 /// Sent at most once; see [`Arm::post_once`].
-pub async fn restore(_arm: &Arm, _id: &ResourceId, _request: &RestoreRequest) -> Result<Accepted, AzureError> {
-    unimplemented!("first commit")
+///
+/// # Errors
+/// `delivery` tells whether the restore may have begun all the same.
+pub async fn restore(arm: &Arm, id: &ResourceId, request: &RestoreRequest) -> Result<Accepted, AzureError> {
+    let reply = arm.post_once(restore_url(arm, id), request.unmasked()).await?;
+    Ok(Accepted {
+        operation: Operation::from_reply(&reply),
+        request_id: reply.request_id,
+        correlation_id: reply.correlation_id,
+    })
 }
 
+/// A service has a handful of workspaces, a page has dozens.
+const MOST_PAGES: usize = 50;
+
 /// Names of the workspaces; a service with any cannot be backed up or restored. Empty where the tier has none.
-pub async fn list_workspaces(_arm: &Arm, _id: &ResourceId) -> Result<Vec<String>, AzureError> {
-    unimplemented!("first commit")
+pub async fn list_workspaces(arm: &Arm, id: &ResourceId) -> Result<Vec<String>, AzureError> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Page {
+        value: Option<Vec<Named>>,
+        next_link: Option<String>,
+    }
+    let mut names = Vec::new();
+    let mut url = arm.url(id, "/workspaces", API_VERSION);
+    for _ in 0..MOST_PAGES {
+        let reply = match arm.get(url).await {
+            Ok(reply) => reply,
+            Err(error) if error.code.as_deref() == Some("MethodNotAllowedInPricingTier") => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let page: Page = reply.read("the list of workspaces")?;
+        names.extend(page.value.unwrap_or_default().into_iter().filter_map(|workspace| workspace.name));
+        let next = page.next_link.filter(|link| !link.is_empty());
+        match next.and_then(|link| arm.follow(&link)) {
+            Some(next) => url = next,
+            None => return Ok(names),
+        }
+    }
+    Err(AzureError::new(AzureErrorKind::Malformed, format!("the list of workspaces has more than {MOST_PAGES} pages")))
 }

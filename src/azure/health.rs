@@ -25,6 +25,13 @@ pub struct Availability {
     pub reported_at: Option<String>,
 }
 
-pub async fn availability(_arm: &Arm, _id: &ResourceId) -> Result<Availability, AzureError> {
-    unimplemented!("first commit")
+/// What Resource Health says now.
+pub async fn availability(arm: &Arm, id: &ResourceId) -> Result<Availability, AzureError> {
+    #[derive(Deserialize)]
+    struct Current {
+        properties: Option<Availability>,
+    }
+    let url = arm.url(id, "/providers/Microsoft.ResourceHealth/availabilityStatuses/current", API_VERSION);
+    let current: Current = arm.get(url).await?.read("the resource's health")?;
+    Ok(current.properties.unwrap_or_default())
 }

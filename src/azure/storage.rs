@@ -1,14 +1,14 @@
-//! Storage: the account (through ARM) and its blobs (through the blob endpoint, with a token).
+//! Storage accounts through ARM: where they are, who may reach them, and their keys. Their blobs are in [`Blobs`].
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use bytes::Bytes;
-use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::{clock::Clock, net::Http, runbook::ResourceId, site::Endpoints};
+use crate::runbook::ResourceId;
 
-use super::{Arm, AzureError, NoticeSink, TokenSource};
+use super::{Arm, AzureError, AzureErrorKind};
+
+pub use super::blobs::{BlobItem, Blobs};
 
 /// Of Microsoft.Storage.
 pub const API_VERSION: &str = "2023-05-01";
@@ -34,65 +34,46 @@ pub struct Account {
     pub network_default_action: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BlobItem {
-    pub name: String,
-    pub created: Option<Timestamp>,
-    pub last_modified: Option<Timestamp>,
-    /// Bytes.
-    pub size: u64,
-    /// `Hot`, `Cool`, `Cold`, `Archive`.
-    pub tier: Option<String>,
-    pub archive_status: Option<String>,
-    /// `pending`, `success`, `aborted`, `failed`.
-    pub copy_status: Option<String>,
-    pub deleted: bool,
-    pub snapshot: Option<String>,
-    pub metadata: BTreeMap<String, String>,
-}
-
-pub async fn account(_arm: &Arm, _id: &ResourceId) -> Result<Account, AzureError> {
-    unimplemented!("first commit")
+/// The account as ARM tells it.
+pub async fn account(arm: &Arm, id: &ResourceId) -> Result<Account, AzureError> {
+    let body: Value = arm.get(arm.url(id, "", API_VERSION)).await?.body;
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    Ok(Account {
+        name: text("/name").unwrap_or_else(|| id.name().to_owned()),
+        location: text("/location"),
+        sku: text("/sku/name"),
+        primary_location: text("/properties/primaryLocation"),
+        status_of_primary: text("/properties/statusOfPrimary"),
+        secondary_location: text("/properties/secondaryLocation"),
+        status_of_secondary: text("/properties/statusOfSecondary"),
+        blob_endpoint: text("/properties/primaryEndpoints/blob"),
+        allow_shared_key_access: body.pointer("/properties/allowSharedKeyAccess").and_then(Value::as_bool),
+        public_network_access: text("/properties/publicNetworkAccess"),
+        network_bypass: text("/properties/networkAcls/bypass"),
+        network_default_action: text("/properties/networkAcls/defaultAction"),
+    })
 }
 
 /// A key with permission `Full`.
-pub async fn list_keys(_arm: &Arm, _id: &ResourceId) -> Result<SecretString, AzureError> {
-    unimplemented!("first commit")
-}
-
-/// Blobs of the site's storage accounts. Reads only.
-#[derive(Clone)]
-pub struct Blobs {}
-
-impl std::fmt::Debug for Blobs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Blobs").finish_non_exhaustive()
+pub async fn list_keys(arm: &Arm, id: &ResourceId) -> Result<SecretString, AzureError> {
+    #[derive(Deserialize)]
+    struct Key {
+        permissions: Option<String>,
+        value: Option<String>,
     }
-}
-
-impl Blobs {
-    pub fn new(_http: Http, _endpoints: &Endpoints, _tokens: Arc<TokenSource>, _clock: Clock) -> Self {
-        unimplemented!("first commit")
+    #[derive(Deserialize)]
+    struct Keys {
+        keys: Option<Vec<Key>>,
     }
-
-    #[must_use]
-    pub fn noting(&self, _sink: NoticeSink) -> Self {
-        unimplemented!("first commit")
-    }
-
-    /// Every blob whose name begins with `prefix`, in the service's order.
-    pub async fn list(&self, _account: &str, _container: &str, _prefix: &str) -> Result<Vec<BlobItem>, AzureError> {
-        unimplemented!("first commit")
-    }
-
-    /// A blob's content; none when there is no such blob.
-    pub async fn read(
-        &self,
-        _account: &str,
-        _container: &str,
-        _name: &str,
-        _max_bytes: usize,
-    ) -> Result<Option<Bytes>, AzureError> {
-        unimplemented!("first commit")
-    }
+    let keys: Keys = arm.post_reading(arm.url(id, "/listKeys", API_VERSION)).await?.read("the account's keys")?;
+    let full = |key: &Key| key.permissions.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("Full"));
+    keys.keys.unwrap_or_default().into_iter().find(full).and_then(|key| key.value).map(SecretString::from).ok_or_else(
+        || AzureError {
+            hint: Some("allow key access on the account, or restore with a managed identity".to_owned()),
+            ..AzureError::new(
+                AzureErrorKind::Rejected,
+                format!("the storage account `{}` gives no full key", id.name()),
+            )
+        },
+    )
 }

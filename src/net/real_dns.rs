@@ -7,12 +7,14 @@ use std::{
     future::Future,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
 use hickory_resolver::{
     TokioResolver,
     config::LookupIpStrategy,
+    net::runtime::TokioRuntimeProvider,
     proto::{
         op::{Message, MessageType, Query, ResponseCode as WireCode},
         rr::{Name, RData, RecordType},
@@ -42,10 +44,10 @@ pub struct RealDns {
     /// The site's; empty: the system's configuration decides.
     resolvers: Vec<SocketAddr>,
     /// Why the system's configuration cannot be used, said when it is needed: a site of addresses never needs it.
-    system: Result<System, String>,
+    system: Arc<Result<System, String>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct System {
     resolver: TokioResolver,
     servers: Vec<SocketAddr>,
@@ -60,7 +62,7 @@ impl RealDns {
         if let Some(wrong) = resolvers.iter().find(|server| server.port() == 0) {
             return Err(format!("the resolver {} has no port", wrong.ip()));
         }
-        Ok(Self { system: system(), resolvers })
+        Ok(Self { system: Arc::new(system()), resolvers })
     }
 
     pub(super) async fn ask(
@@ -111,14 +113,14 @@ impl RealDns {
     }
 
     pub(super) fn panel(&self) -> Vec<SocketAddr> {
-        match &self.system {
+        match self.system.as_ref() {
             Ok(system) if self.resolvers.is_empty() => system.servers.clone(),
             Ok(_) | Err(_) => self.resolvers.clone(),
         }
     }
 
     async fn system_addresses(&self, host: &str) -> Result<Vec<IpAddr>, DnsError> {
-        let system = self.system.as_ref().map_err(|reason| DnsError(reason.clone()))?;
+        let system = self.system.as_ref().as_ref().map_err(|reason| DnsError(reason.clone()))?;
         let found = system.resolver.lookup_ip(host).await;
         let found = found.map_err(|error| DnsError(format!("`{host}` has no address: {error}")))?;
         let addresses: Vec<IpAddr> = found.iter().collect();
@@ -194,7 +196,7 @@ fn system() -> Result<System, String> {
         .iter()
         .filter_map(|server| Some(SocketAddr::new(server.ip, server.connections.first()?.port)))
         .collect();
-    let mut builder = TokioResolver::builder_with_config(config, Default::default()).with_options(options);
+    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
     builder.options_mut().cache_size = 0;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     let resolver = builder.build().map_err(|error| unusable(&error))?;

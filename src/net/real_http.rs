@@ -86,7 +86,7 @@ struct Clients {
 }
 
 impl RealHttp {
-    /// HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE are read here, by reqwest and by the system's verifier.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are read here, by reqwest and by the system's verifier.
     ///
     /// # Errors
     /// A lower-case fragment: a root that cannot be read, or no roots at all.
@@ -223,7 +223,7 @@ fn redirect_port(url: &mut Url, headers: &mut http::HeaderMap, address: SocketAd
     url.set_port(Some(address.port())).map_err(|()| refused(format!("a URL of {host} cannot have a port")))
 }
 
-/// The system's roots (SSL_CERT_FILE and SSL_CERT_DIR win), and the site's.
+/// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` win), and the site's.
 fn tls(ca_pem: &[String]) -> Result<ClientConfig, String> {
     let mut roots = Vec::new();
     for pem in ca_pem {
