@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod failure;
 pub mod machine;
+pub mod terminal;
 pub mod world;
 pub mod check;
 pub mod plan;

@@ -13,6 +13,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -162,6 +163,24 @@ enum Medium {
     Null,
 }
 
+/// A simulated disk: what a crashed process leaves behind for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Disk(Arc<Mutex<Vec<u8>>>);
+
+impl Disk {
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn extend(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+    }
+
+    fn truncate(&self, length: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(length);
+    }
+}
+
 /// A power cut of the crash tests: at the `append`-th append (from 0), after `bytes` bytes of it reached the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PowerCut {
@@ -197,14 +216,15 @@ impl Journal {
         Ok(Self::on(loaded.head.clone(), Medium::File { file, path: path.to_owned() }))
     }
 
-    pub fn in_memory(cut: Option<PowerCut>) -> Self {
-        Self::on(Head::start(), Medium::Memory { bytes: Vec::new(), cut })
+    /// On a simulated disk that outlives it.
+    pub fn in_memory(disk: Disk, cut: Option<PowerCut>) -> Self {
+        Self::on(Head::start(), Medium::Memory { disk, cut })
     }
 
-    /// Goes on in memory after `bytes`, which `parse` read as `loaded`.
-    pub fn resume_in_memory(mut bytes: Vec<u8>, loaded: &Loaded, cut: Option<PowerCut>) -> Self {
-        bytes.truncate(usize::try_from(loaded.head.length).expect("it is in memory"));
-        Self::on(loaded.head.clone(), Medium::Memory { bytes, cut })
+    /// Goes on after what `parse` read from the simulated disk: cuts a torn line off first.
+    pub fn resume_in_memory(disk: Disk, loaded: &Loaded, cut: Option<PowerCut>) -> Self {
+        disk.truncate(usize::try_from(loaded.head.length).expect("it is in memory"));
+        Self::on(loaded.head.clone(), Medium::Memory { disk, cut })
     }
 
     pub fn null() -> Self {
@@ -213,14 +233,6 @@ impl Journal {
 
     fn on(head: Head, medium: Medium) -> Self {
         Self { head, buffer: Vec::new(), medium, appends: 0 }
-    }
-
-    /// What is on the simulated disk; empty for a file.
-    pub fn bytes(&self) -> &[u8] {
-        match &self.medium {
-            Medium::Memory { bytes, .. } => bytes,
-            Medium::File { .. } | Medium::Null => &[],
-        }
     }
 
     /// Writes all of `events` and returns when they are durable: one write, one sync.
@@ -240,14 +252,13 @@ impl Journal {
                 file.write_all(&self.buffer).map_err(|source| io_error("cannot write to", path, source))?;
                 file.sync_data().map_err(|source| io_error("cannot sync", path, source))
             }
-            Medium::Memory { bytes, cut } => match cut {
+            Medium::Memory { disk, cut } => match cut {
                 Some(PowerCut { append, bytes: part }) if *append == turn => {
-                    let durable = part.unwrap_or(self.buffer.len()).min(self.buffer.len());
-                    bytes.extend_from_slice(&self.buffer[..durable]);
+                    disk.extend(&self.buffer[..part.unwrap_or(self.buffer.len()).min(self.buffer.len())]);
                     Err(JournalError::Cut)
                 }
                 Some(_) | None => {
-                    bytes.extend_from_slice(&self.buffer);
+                    disk.extend(&self.buffer);
                     Ok(())
                 }
             },
