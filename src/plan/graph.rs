@@ -263,12 +263,14 @@ mod tests {
 
     /// The needs of each step, all of them before it in the list.
     fn acyclic() -> impl Strategy<Value = Vec<Vec<usize>>> {
-        (1_usize..200).prop_flat_map(|count| {
-            (0..count).map(|step| prop::collection::vec(0..step.max(1), 0..4.min(step + 1))).collect::<Vec<_>>()
-        }).prop_map(|mut needs| {
-            needs[0].clear();
-            needs
-        })
+        (1_usize..200)
+            .prop_flat_map(|count| {
+                (0..count).map(|step| prop::collection::vec(0..step.max(1), 0..4.min(step + 1))).collect::<Vec<_>>()
+            })
+            .prop_map(|mut needs| {
+                needs[0].clear();
+                needs
+            })
     }
 
     proptest! {

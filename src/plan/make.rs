@@ -51,9 +51,9 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     let left_out: Vec<bool> =
         runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
     let whole = Graph::new(runbook.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
-    let needs = whole.needs_without(&left_out);
-    let order: Vec<usize> =
-        whole.order().expect("a checked runbook has no cycle").into_iter().filter(|place| !left_out[*place]).collect();
+    let whole_order = whole.order().expect("a checked runbook has no cycle");
+    let needs = whole.needs_without(&whole_order, &left_out);
+    let order: Vec<usize> = whole_order.into_iter().filter(|place| !left_out[*place]).collect();
     let mut scope = Scope::new(parameters.clone(), mode, None);
     let drafts = probe_all(runbook, &order, &needs, &mut scope, &context).await;
     let mut findings = Vec::new();
@@ -234,7 +234,8 @@ async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Conte
 fn conclude(plan: &mut Plan) {
     let graph = Graph::new(plan.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
     let durations: Vec<Duration> = plan.steps.iter().map(|step| step.expected).collect();
-    let (path, expected) = graph.critical_path(&durations);
+    let order: Vec<usize> = (0..plan.steps.len()).collect();
+    let (path, expected) = graph.critical_path(&order, &durations);
     plan.critical_path = path.into_iter().map(|place| plan.steps[place].id.clone()).collect();
     plan.expected = expected;
     plan.point_of_no_return =

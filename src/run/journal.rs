@@ -156,7 +156,7 @@ enum Medium {
         path: PathBuf,
     },
     Memory {
-        bytes: Vec<u8>,
+        disk: Disk,
         cut: Option<PowerCut>,
     },
     /// Measures the engine without a disk.

@@ -7,8 +7,8 @@ pub mod journal;
 pub mod state;
 pub mod transition;
 
-pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, Verdict};
 pub use engine::EngineError;
+pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, Verdict};
 pub use journal::{Journal, JournalError, PowerCut, Record};
 pub use state::{State, StepState};
 pub use transition::Illegal;

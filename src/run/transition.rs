@@ -48,10 +48,9 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
             follow: false,
         },
         (Pending { .. }, Event::StepSkipped { reason, .. }) => Skipped { reason: reason.clone() },
-        (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) => Running {
-            attempt: Attempt { intent: Some(Box::new(intent.clone())), operation: None, ..attempt.clone() },
-            follow: false,
-        },
+        (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) if attempt.operation.is_none() => {
+            Running { attempt: Attempt { intent: Some(Box::new(intent.clone())), ..attempt.clone() }, follow: false }
+        }
         (Running { attempt, follow }, Event::OperationAccepted { operation, .. }) if attempt.intent.is_some() => {
             Running { attempt: Attempt { operation: Some(operation.clone()), ..attempt.clone() }, follow: *follow }
         }

@@ -55,7 +55,14 @@ fn the_action_reference_is_current() {
     let mut text = String::from("# Actions\n\nGenerated from the catalogue. Every field also takes `${{ … }}`.\n");
     for kind in ActionKind::ALL {
         let entry = kind.entry();
-        write!(text, "\n## `{kind}`\n\nTo {}. {}; one attempt ends after {} unless the step says otherwise.\n", entry.summary, entry.effect, span::format(entry.timeout)).unwrap();
+        write!(
+            text,
+            "\n## `{kind}`\n\nTo {}. {}; one attempt ends after {} unless the step says otherwise.\n",
+            entry.summary,
+            entry.effect,
+            span::format(entry.timeout)
+        )
+        .unwrap();
         text.push_str("\n| field | shape | |\n|---|---|---|\n");
         for field in entry.fields {
             row(&mut text, field, "");

@@ -77,7 +77,9 @@ fn a_flipped_bit_anywhere_is_refused_by_name() {
                 Err(JournalError::Damaged { .. } | JournalError::Newer { .. } | JournalError::Empty { .. }) => {}
                 Err(other) => panic!("byte {place} bit {bit}: {other}"),
                 // The last line feed became something else: that is a torn line, and it is left out.
-                Ok(loaded) => assert!(place == bytes.len() - 1 && loaded.torn > 0, "byte {place} bit {bit} went unseen"),
+                Ok(loaded) => {
+                    assert!(place == bytes.len() - 1 && loaded.torn > 0, "byte {place} bit {bit} went unseen")
+                }
             }
         }
     }

@@ -61,7 +61,10 @@ fn states() -> Vec<(&'static str, StepState)> {
         ("running, followed", StepState::Running { attempt: attempt(true, true), follow: true }),
         ("waiting", StepState::Waiting { next_attempt: 2, until: at(30), error: error(Disposition::Retryable, "x") }),
         ("in doubt", StepState::InDoubt { attempt: attempt(true, false), error: None, unknown: None }),
-        ("in doubt, timed out", StepState::InDoubt { attempt: attempt(true, true), error: Some(timeout), unknown: None }),
+        (
+            "in doubt, timed out",
+            StepState::InDoubt { attempt: attempt(true, true), error: Some(timeout), unknown: None },
+        ),
         ("in doubt, unknown", StepState::InDoubt { attempt: attempt(true, false), error: None, unknown }),
         ("succeeded", StepState::Succeeded { outputs: outputs.clone() }),
         ("failed", StepState::Failed { error: error(Disposition::Final, "x") }),
