@@ -1,31 +1,47 @@
 //! The simulator: the embedded default for a first run, the drill world and the test double are one thing.
+//!
+//! ```text
+//!  scenario ─► World ◄─ http() dns() addresses()      in-process: no sockets, holds on a paused clock
+//!               ▲ ▲
+//!               │ └─── serve(): http, https, a TLS listener per gateway, DNS on UDP and TCP; loopback only
+//!               └───── effects() requests() record() service()      what tests and people ask
+//! ```
+//!
+//! One function answers every request, whichever way it came in. Time is the [`crate::clock::Clock`]'s;
+//! chance is the scenario's seed. It never reaches out of the machine and never acts on real Azure.
 
-use std::net::{IpAddr, SocketAddr};
+pub mod scenario;
+mod built_in;
+pub mod fault;
+pub mod observe;
 
-use crate::net::{DnsAnswer, DnsError, HttpError, HttpRequest, HttpResponse, RecordKind};
+mod world;
+mod state;
+mod stock;
+mod authority;
+mod base64;
+mod sinks;
 
-/// A simulated Azure.
-#[derive(Debug)]
-pub struct World {}
+mod exchange;
+mod respond;
+mod arm;
+mod apim;
+mod account;
+mod health;
+mod zone;
+mod blob;
+mod entra;
+mod gateway;
+mod names;
 
-impl World {
-    pub async fn http(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        unimplemented!("sim helper")
-    }
+mod seam;
+mod serve;
+mod place;
+pub mod command;
 
-    pub async fn dns(&self, _server: SocketAddr, _name: &str, _kind: RecordKind) -> Result<DnsAnswer, DnsError> {
-        unimplemented!("sim helper")
-    }
-
-    pub async fn addresses(&self, _host: &str) -> Result<Vec<IpAddr>, DnsError> {
-        unimplemented!("sim helper")
-    }
-
-    pub fn panel(&self) -> Vec<SocketAddr> {
-        unimplemented!("sim helper")
-    }
-
-    pub fn mint_token(&self) -> String {
-        unimplemented!("sim helper")
-    }
-}
+pub use command::SimArguments;
+pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, Moment, On, Status};
+pub use observe::{Effects, LoggedRequest, RecordView, ServiceView};
+pub use scenario::{Region, RetryAfter, Scenario, ScenarioError};
+pub use serve::{Addresses, ListenOptions, ServeError, Serving, serve};
+pub use world::{SnapshotError, World};
