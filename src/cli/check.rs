@@ -42,7 +42,7 @@ pub fn check(session: &Session, paths: &[PathBuf]) -> Result<Exit, Failure> {
                     }
                     Some(_) | None => {
                         found.push(serde_json::json!({ "file": name, "error": failure.message }));
-                        eprint!("{}", failure.render(session.machine.colour));
+                        eprint!("{}", failure.render(session.machine.style().colour));
                     }
                 }
             }

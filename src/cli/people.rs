@@ -104,11 +104,12 @@ pub async fn abort(session: &Session, run: &str, reason: String) -> Result<Exit,
     };
     let (state, loaded) = directory.load()?;
     if state.is_over() {
-        drive::print_summary(session, &state);
+        drive::print_summary(session, &state, Clock::Wall.now());
         return Err(Failure::refused(format!("run `{run}` is over already"), format!("`lifeboat status {run}` shows how it ended")));
     }
     let scene = world::reopen(session, &state.plan, &directory).await?;
+    let next = loaded.records.len() as u64;
     let journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
     let first = vec![Event::StopRequested { by, abort: true, reason }];
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator: false }, None).await
+    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator: false, next }).await
 }

@@ -67,7 +67,7 @@ pub fn show(session: &Session, plan: &Plan) -> Result<Exit, Failure> {
     if session.json() {
         print(&serde_json::to_string_pretty(plan).expect("plans have text keys"))?;
     } else {
-        print(&text::render(plan, session.machine.style_out()))?;
+        print(&text::render(plan, &session.machine.style_out()))?;
     }
     Ok(if is_blocked(plan) { Exit::Refused } else { Exit::Done })
 }

@@ -9,7 +9,7 @@ use crate::{
     plan::Plan,
     runbook::{ActionKind, Mode, Runbook},
     sim::{self, ListenOptions, Scenario, Serving, World},
-    site::{self, Site},
+    site::{self, Simulated, Site},
     store::{RunDirectory, Store},
 };
 
@@ -86,13 +86,16 @@ pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) ->
     simulated(session, world, clock).await
 }
 
-fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
-    let clock = match site.simulated {
-        Some(simulated) => {
-            Clock::Scaled { anchor: simulated.anchor, since: simulated.since, speed: simulated.speed }
-        }
+/// The clock of a site: the machine's, or the one that a simulator shares.
+pub fn clock(site: &Site) -> Clock {
+    match site.simulated {
+        Some(Simulated { anchor, since, speed }) => Clock::Scaled { anchor, since, speed },
         None => Clock::Wall,
-    };
+    }
+}
+
+fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
+    let clock = clock(&site);
     let context = Context::real(site.clone(), clock.clone(), session.machine.environment.clone(), directory()?)
         .map_err(|message| Failure::new(Exit::Problems, message, "correct the site file and type the command again"))?;
     Ok(Scene { site, clock, context, simulation: None })
