@@ -59,9 +59,15 @@ pub struct Reference {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// `params.active.name`
-    Parameter { name: String, attribute: Option<String> },
+    Parameter {
+        name: String,
+        attribute: Option<String>,
+    },
     /// `steps.flip.target`
-    Output { step: String, output: String },
+    Output {
+        step: String,
+        output: String,
+    },
     Mode,
     Run,
 }
@@ -323,8 +329,7 @@ impl Scan<'_> {
         let rest = self.text[at..].strip_prefix('.')?;
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-';
         let length = rest.bytes().take_while(is_part).count();
-        (length > 0 && rest.as_bytes()[0].is_ascii_alphabetic())
-            .then(|| (rest[..length].to_owned(), at + 1 + length))
+        (length > 0 && rest.as_bytes()[0].is_ascii_alphabetic()).then(|| (rest[..length].to_owned(), at + 1 + length))
     }
 
     fn reference(&mut self, target: Target, end: usize) -> Before {
@@ -346,7 +351,7 @@ fn word_length(text: &str) -> usize {
 
 /// For one evaluation: the variables of an expression.
 pub(super) fn context(values: Vec<Value>) -> Value {
-    values.into_iter().enumerate().map(|(index, value)| (variable(index), value)).collect()
+    Value::from_pairs(values.into_iter().enumerate().map(|(index, value)| (variable(index), value)))
 }
 
 #[cfg(test)]

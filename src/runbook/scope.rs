@@ -74,7 +74,10 @@ impl Scope {
     ///
     /// # Errors
     /// Lower-case fragment: something is wrong, not merely unknown.
-    pub fn resolve_known(&self, arguments: &Map<String, Value>) -> Result<(Map<String, Value>, Vec<Unresolved>), String> {
+    pub fn resolve_known(
+        &self,
+        arguments: &Map<String, Value>,
+    ) -> Result<(Map<String, Value>, Vec<Unresolved>), String> {
         let mut unknown = Vec::new();
         let mut resolved = Map::new();
         for (name, value) in arguments {
@@ -85,7 +88,8 @@ impl Scope {
 
     /// `expression` without `${{ }}`, as in `Step::when`.
     pub fn condition(&self, expression: &str) -> Result<bool, Unresolved> {
-        let parsed = expression::expression(expression, 0).map_err(|fault| Unresolved::Wrong(fault.kind.to_string()))?;
+        let parsed =
+            expression::expression(expression, 0).map_err(|fault| Unresolved::Wrong(fault.kind.to_string()))?;
         match self.evaluate(&parsed)? {
             Value::Bool(value) => Ok(value),
             other => Err(Unresolved::Wrong(format!("`when` must give true or false, it gave `{other}`"))),
@@ -169,7 +173,8 @@ impl Scope {
         if value.is_undefined() {
             return Err(Unresolved::Wrong("an expression gives no value: something in it is not there".to_owned()));
         }
-        serde_json::to_value(&value).map_err(|error| Unresolved::Wrong(format!("an expression gives no value: {error}")))
+        serde_json::to_value(&value)
+            .map_err(|error| Unresolved::Wrong(format!("an expression gives no value: {error}")))
     }
 
     fn look_up(&self, target: &Target) -> Result<Value, Unresolved> {

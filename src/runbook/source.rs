@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError};
 
-pub use tree::{Entry, Node, Value};
+pub use tree::{Entry, Node, Value, entries_to_json};
 
 use super::problem::{Notebook, Problem, Problems, Source, Span, mistake};
 
@@ -36,7 +36,9 @@ const LARGE_MAP: usize = 16;
 /// It is too large, or not UTF-8.
 pub fn text(file_name: &str, bytes: &[u8]) -> Result<Arc<Source>, Problems> {
     if bytes.len() > MOST_BYTES {
-        return Err(mistake::too_large(bytes.len(), MOST_BYTES).at(Source::new(file_name, String::new()).place(Span::default())).into());
+        return Err(mistake::too_large(bytes.len(), MOST_BYTES)
+            .at(Source::new(file_name, String::new()).place(Span::default()))
+            .into());
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(file_name, text.to_owned())),
@@ -50,7 +52,8 @@ pub fn text(file_name: &str, bytes: &[u8]) -> Result<Arc<Source>, Problems> {
 
 /// Reads the one document of a file. `None`: the notebook says why. `what` is the thing an empty file lacks: "a runbook".
 pub fn read<'t>(text: &'t str, what: &str, notebook: &mut Notebook) -> Option<Node<'t>> {
-    let builder = Builder { text, notebook, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, aliased: 0, root: None };
+    let builder =
+        Builder { text, notebook, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, aliased: 0, root: None };
     match builder.build() {
         Ok(Some(Node { value: Value::Null, span })) => {
             notebook.add(span, mistake::empty_file(what));
@@ -75,8 +78,18 @@ struct Stopped {
 }
 
 enum Frame<'t> {
-    List { items: Vec<Node<'t>>, start: usize, anchor: usize },
-    Map { entries: Vec<Entry<'t>>, key: Option<(Cow<'t, str>, Span)>, seen: HashMap<Cow<'t, str>, Span>, start: usize, anchor: usize },
+    List {
+        items: Vec<Node<'t>>,
+        start: usize,
+        anchor: usize,
+    },
+    Map {
+        entries: Vec<Entry<'t>>,
+        key: Option<(Cow<'t, str>, Span)>,
+        seen: HashMap<Cow<'t, str>, Span>,
+        start: usize,
+        anchor: usize,
+    },
 }
 
 struct Builder<'t, 'n> {
@@ -201,7 +214,9 @@ impl<'t> Builder<'t, '_> {
             Some(Frame::Map { entries, key, seen, .. }) => match key.take() {
                 None => {
                     let span = node.span;
-                    let text = if let Value::Text(text) = node.value { text } else {
+                    let text = if let Value::Text(text) = node.value {
+                        text
+                    } else {
                         self.notebook.add(span, mistake::key_not_text());
                         Cow::Borrowed("")
                     };

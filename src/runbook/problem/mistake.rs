@@ -94,7 +94,8 @@ pub fn yaml_syntax(what: &str) -> Problem {
 }
 
 pub fn unknown_anchor() -> Problem {
-    let help = "define it with `&name` before it is used, and not inside itself; put text that begins with `*` in quotes";
+    let help =
+        "define it with `&name` before it is used, and not inside itself; put text that begins with `*` in quotes";
     Problem::new(Code::UnknownAnchor, "no anchor of this name stands before this alias", help)
 }
 
@@ -211,8 +212,7 @@ pub fn version_missing() -> Problem {
 
 pub fn version_unsupported(found: i64) -> Problem {
     let message = format!("format version {found} is not known to this lifeboat, which reads version 1");
-    let help =
-        if found > 1 { "use a newer lifeboat, or write the file for version 1" } else { "write `version: 1`" };
+    let help = if found > 1 { "use a newer lifeboat, or write the file for version 1" } else { "write `version: 1`" };
     Problem::new(Code::VersionUnsupported, message, help)
 }
 
@@ -410,7 +410,8 @@ pub fn plain_http(what: &str) -> Problem {
 }
 
 pub fn bad_address(found: &str) -> Problem {
-    let help = "write `1.1.1.1`, `10.0.0.4:5301`, or `\"[2606:4700:4700::1111]:53\"` in quotes; the port is 53 when absent";
+    let help =
+        "write `1.1.1.1`, `10.0.0.4:5301`, or `\"[2606:4700:4700::1111]:53\"` in quotes; the port is 53 when absent";
     Problem::new(Code::BadAddress, format!("{} is not an IP address with or without a port", quote(found)), help)
 }
 

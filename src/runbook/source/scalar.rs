@@ -45,7 +45,9 @@ mod tests {
         assert_eq!(plain("1.5".into()), Value::Decimal(1.5));
         assert_eq!(plain("0.5e3".into()), Value::Decimal(500.0));
         assert_eq!(plain("~".into()), Value::Null);
-        for text in ["yes", "True", "007", "0x1f", "1_000", ".inf", "1e999", "90m", "1.1.1.1", "-", "99999999999999999999"] {
+        for text in
+            ["yes", "True", "007", "0x1f", "1_000", ".inf", "1e999", "90m", "1.1.1.1", "-", "99999999999999999999"]
+        {
             assert_eq!(plain(text.into()), Value::Text(text.into()), "{text}");
         }
     }
