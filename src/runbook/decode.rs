@@ -7,7 +7,7 @@ use super::{
     arguments::Segment,
     catalog::ActionKind,
     draft::{At, Draft, DraftAction, DraftParameter, DraftStep},
-    fields::{self, Fields, Key},
+    fields::{self, Fields, Key, key},
     problem::{Notebook, Span, mistake},
     source::{Entry, Node, Value, entries_to_json},
 };
@@ -22,10 +22,6 @@ const LONGEST_ID: usize = 64;
 const LONGEST_LINE: usize = 1024;
 
 const MOST_ATTEMPTS: i64 = 1000;
-
-const fn key(name: &'static str, summary: &'static str) -> Key {
-    Key { name, summary }
-}
 
 pub(super) const RUNBOOK_KEYS: &[Key] = &[
     key("version", "format version, 1"),

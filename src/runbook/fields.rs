@@ -16,6 +16,10 @@ pub struct Key {
     pub summary: &'static str,
 }
 
+pub const fn key(name: &'static str, summary: &'static str) -> Key {
+    Key { name, summary }
+}
+
 /// The keys of one map.
 #[derive(Debug)]
 pub struct Fields<'n, 't> {
