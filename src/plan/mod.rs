@@ -2,6 +2,8 @@
 
 pub mod facts;
 pub mod graph;
+pub mod recovery;
+pub mod text;
 
 use std::{collections::BTreeMap, time::Duration};
 
