@@ -179,7 +179,9 @@ fn finish(
     let failed = |kind, message: String| Err(HttpError { kind, delivery: Delivery::Unknown, message });
     match answer.ending {
         Ending::Reset => failed(HttpErrorKind::Broken, format!("{host} reset the connection")),
-        Ending::Truncated(_) => failed(HttpErrorKind::Broken, format!("{host} closed the connection within the answer")),
+        Ending::Truncated(_) => {
+            failed(HttpErrorKind::Broken, format!("{host} closed the connection within the answer"))
+        }
         Ending::Whole(reply) if reply.body.len() > max_body => {
             failed(HttpErrorKind::TooLarge, format!("{host} sent more than {max_body} bytes"))
         }
