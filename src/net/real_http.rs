@@ -326,6 +326,10 @@ fn certificate_problem(cause: &(dyn StdError + 'static)) -> Option<String> {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             format!("is not valid yet ({problem})")
         }
+        // Two authorities of one name: an old simulator's, or a proxy's after its renewal.
+        CertificateError::BadSignature => {
+            "is not signed by the authority that is trusted under its issuer's name".to_owned()
+        }
         CertificateError::Revoked => "is revoked".to_owned(),
         _ => format!("is not valid: {problem}"),
     })
