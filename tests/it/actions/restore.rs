@@ -193,19 +193,13 @@ async fn what_was_seen_to_go_on_is_known_to_have_happened_later() {
     let arguments = arguments(&stage).await;
     let intent = journal.intents().pop().unwrap();
     // The process that follows dies after a minute.
-    let kept = tokio::select! {
-        _ = stage.follow(RESTORE, arguments.clone(), None, &intent) => panic!("45 minutes have not passed"),
-        kept = async {
-            let (record, journal) = recorder();
-            let following = lifeboat::action::follow(
-                RESTORE, &call(arguments.clone()), &stage.context, None, &intent, &record);
-            tokio::select! {
-                _ = following => panic!("45 minutes have not passed"),
-                () = stage.pass(1) => {}
-            }
-            journal.operations().pop().unwrap()
-        } => kept,
-    };
+    let (record, followed) = recorder();
+    let step = call(arguments.clone());
+    tokio::select! {
+        _ = action::follow(RESTORE, &step, &stage.context, None, &intent, &record) => panic!("45 minutes have not passed"),
+        () = stage.pass(1) => {}
+    }
+    let kept = followed.operations().pop().unwrap();
     stage.pass(60).await;
     let verdict = stage.settle(RESTORE, arguments.clone(), Some(&intent), Some(&kept)).await;
     assert!(matches!(verdict, Verdict::Happened { .. }), "{verdict:?}");
@@ -222,7 +216,7 @@ async fn an_operation_is_settled_by_looking_at_it() {
     let (record, journal) = recorder();
     let step = call(arguments.clone());
     tokio::select! {
-        _ = lifeboat::action::perform(RESTORE, &step, &stage.context, &record) => panic!("45 minutes have not passed"),
+        _ = action::perform(RESTORE, &step, &stage.context, &record) => panic!("45 minutes have not passed"),
         () = stage.pass(10) => {}
     }
     let (intent, operation) = (journal.intents().pop().unwrap(), journal.operations().pop().unwrap());
