@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, world::Scene};
+use super::{Exit, Failure, Session, operator::simulated_operator, world::Scene};
 use crate::{
     clock::Clock,
     report::{self, ObjectiveVerdict},
@@ -25,9 +25,6 @@ use crate::{
 
 /// How often other terminals' requests are looked for: well below the 2 s that people wait for an effect.
 const INBOX_POLL: Duration = Duration::from_millis(200);
-
-/// Simulated time that the simulated operator takes to answer.
-const OPERATOR_THINKS: Duration = Duration::from_secs(60);
 
 /// Everything that a drive owns.
 #[derive(Debug)]
@@ -204,29 +201,4 @@ fn ask_at_terminal(asked: Asked, by: Person, directives: mpsc::Sender<Directive>
             }
         }
     });
-}
-
-/// Gives every approval after a while, marked as simulated. Only ever made for an in-process simulation.
-fn simulated_operator(clock: Clock, directives: mpsc::Sender<Directive>) -> Observer {
-    let mut answered = BTreeSet::new();
-    Box::new(move |_, _, state| {
-        for step in state.approvals_wanted().into_keys() {
-            if !answered.insert(step.clone()) {
-                continue;
-            }
-            let (clock, directives) = (clock.clone(), directives.clone());
-            tokio::spawn(async move {
-                clock.sleep(OPERATOR_THINKS).await;
-                let by = Person {
-                    name: "simulated operator".to_owned(),
-                    host: "simulator".to_owned(),
-                    verified: false,
-                    simulated: true,
-                };
-                let request = Request::Approve { step, by, comment: None };
-                let (answer, _) = oneshot::channel();
-                let _the_run_is_over = directives.send(Directive { request, answer }).await;
-            });
-        }
-    })
 }

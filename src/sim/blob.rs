@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::{
@@ -20,10 +19,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, account: &str, pa
     let reply = handle(desk, incoming, account, path);
     let reply = reply.with("x-ms-request-id", request).with("date", http_date(now));
     let version = incoming.header("x-ms-version").unwrap_or("2023-11-03");
-    let mut reply = reply.with("x-ms-version", version);
-    if incoming.method == Method::HEAD {
-        reply.body = Bytes::new();
-    }
+    let reply = reply.with("x-ms-version", version);
     match incoming.header("x-ms-client-request-id") {
         Some(id) => reply.with("x-ms-client-request-id", id),
         None => reply,

@@ -36,6 +36,9 @@ mod names;
 
 mod seam;
 mod serve;
+mod doors;
+mod wire;
+mod name_server;
 mod place;
 pub mod command;
 

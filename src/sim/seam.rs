@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use http::{Method, header::CONTENT_LENGTH};
+
 use super::{
     exchange::{Answer, Door, Ending, Incoming},
     gateway::{self, Welcome},
@@ -56,7 +58,7 @@ impl World {
             return Err(failed(HttpErrorKind::Timeout, Delivery::Unknown, message));
         }
         self.clock.sleep(answer.delay).await;
-        finish(answer, &host, certificate, request.max_body)
+        finish(answer, &request, certificate)
     }
 
     /// Asks one server. `server` is one of [`World::panel`] or of a name server's addresses.
@@ -172,18 +174,22 @@ fn incoming(request: &HttpRequest, door: Door) -> Incoming {
 
 fn finish(
     answer: Answer,
-    host: &str,
+    request: &HttpRequest,
     certificate: Option<Certificate>,
-    max_body: usize,
 ) -> Result<HttpResponse, HttpError> {
+    let (host, max_body) = (request.url.host_str().unwrap_or_default(), request.max_body);
     let failed = |kind, message: String| Err(HttpError { kind, delivery: Delivery::Unknown, message });
     match answer.ending {
         Ending::Reset => failed(HttpErrorKind::Broken, format!("{host} reset the connection")),
         Ending::Truncated(_) => failed(HttpErrorKind::Broken, format!("{host} closed the connection within the answer")),
-        Ending::Whole(reply) if reply.body.len() > max_body => {
-            failed(HttpErrorKind::TooLarge, format!("{host} sent more than {max_body} bytes"))
-        }
-        Ending::Whole(reply) => {
+        Ending::Whole(mut reply) => {
+            reply.headers.insert(CONTENT_LENGTH, reply.body.len().into());
+            if request.method == Method::HEAD {
+                reply.body.clear();
+            }
+            if reply.body.len() > max_body {
+                return failed(HttpErrorKind::TooLarge, format!("{host} sent more than {max_body} bytes"));
+            }
             Ok(HttpResponse { status: reply.status, headers: reply.headers, body: reply.body, certificate })
         }
     }

@@ -258,11 +258,6 @@ impl State {
         }
         self.requests.push_back(request);
     }
-
-    /// The operation that has the service now.
-    pub fn running(&self, service: &str) -> Option<&Operation> {
-        self.operations.iter().find(|operation| operation.service == service && !operation.ended)
-    }
 }
 
 impl ServiceState {

@@ -5,7 +5,7 @@ use std::{future::Future, path::Path, sync::Arc};
 use jiff::Timestamp;
 use lifeboat::{
     action::Context,
-    cli::{drive::simulated_operator, world::restore_timeout},
+    cli::{operator::simulated_operator, world::restore_timeout},
     clock::Clock,
     plan::{self, Ingredients, Plan},
     run::{
@@ -67,6 +67,7 @@ impl Stage {
     pub fn context(&self) -> Context {
         let site = Arc::new(self.world.site());
         Context::simulated(self.world.clone(), site, self.clock.clone(), std::env::temp_dir())
+            .unwrap()
             .for_run("test-run", restore_timeout(&self.runbook, self.mode))
     }
 

@@ -5,11 +5,11 @@
 mod actions;
 mod azure;
 mod cli;
-// mod crash;
+mod crash;
 mod decide;
 mod docs;
 mod faults;
-// mod harness;
+mod harness;
 mod journal;
 mod net;
 mod problems;

@@ -1,0 +1,122 @@
+//! Recovery objectives: what was wanted, what was reached. Never says "met" before the run has succeeded.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    plan::{Plan, PlannedStep},
+    run::{Outcome, State, StepState},
+    runbook::{ActionKind, span},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judgement {
+    Met,
+    Missed,
+    /// Nothing is recovered yet, or the figure is not known.
+    Unknown,
+    /// The runbook names no such objective.
+    NotSet,
+}
+
+/// One objective beside what was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Objective {
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Duration>,
+    /// RTO: time since the run began, until now or until it ended. RPO: age of the backup when the run began.
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Duration>,
+    pub judgement: Judgement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ObjectiveVerdict {
+    pub rto: Objective,
+    pub rpo: Objective,
+}
+
+impl ObjectiveVerdict {
+    /// Recovered, but later or with older data than wanted.
+    pub fn missed(&self) -> bool {
+        self.rto.judgement == Judgement::Missed || self.rpo.judgement == Judgement::Missed
+    }
+}
+
+/// What was reached so far. `now` counts until the run is over; then its last event does.
+pub fn objectives(state: &State, now: Timestamp) -> ObjectiveVerdict {
+    let ended = state.stopped.as_ref().filter(|(outcome, _, _)| outcome.is_terminal());
+    let recovered = ended.is_some_and(|(outcome, _, _)| *outcome == Outcome::Succeeded);
+    let took = ended.map_or(now, |(_, _, at)| *at).duration_since(state.created_at);
+    let restored = state.plan.steps.iter().zip(&state.steps).any(|(planned, record)| {
+        planned.action == ActionKind::Restore && matches!(record.state, StepState::Succeeded { .. })
+    });
+    let wanted = &state.plan.objectives;
+    ObjectiveVerdict {
+        rto: objective(wanted.rto, unsigned(took), recovered),
+        rpo: Objective {
+            judgement: if restored { judge(wanted.rpo, data_age(state), true) } else { unknown(wanted.rpo) },
+            ..objective(wanted.rpo, data_age(state), restored)
+        },
+    }
+}
+
+fn objective(wanted: Option<Duration>, reached: Option<Duration>, recovered: bool) -> Objective {
+    Objective { wanted, reached, judgement: judge(wanted, reached, recovered) }
+}
+
+/// Too late is missed, recovered or not; in time is only met once it is recovered.
+fn judge(wanted: Option<Duration>, reached: Option<Duration>, recovered: bool) -> Judgement {
+    match (wanted, reached) {
+        (None, _) => Judgement::NotSet,
+        (Some(wanted), Some(reached)) if reached > wanted => Judgement::Missed,
+        (Some(_), Some(_)) if recovered => Judgement::Met,
+        (Some(_), _) => Judgement::Unknown,
+    }
+}
+
+fn unknown(wanted: Option<Duration>) -> Judgement {
+    judge(wanted, None, false)
+}
+
+/// Age of the oldest backup that the run chose, when it began. None: it has not chosen one.
+pub fn data_age(state: &State) -> Option<Duration> {
+    let chosen = state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
+        StepState::Succeeded { outputs } if planned.action == ActionKind::FindLatest => Some(outputs),
+        StepState::Succeeded { .. }
+        | StepState::Pending { .. }
+        | StepState::Running { .. }
+        | StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    });
+    chosen.filter_map(|outputs| age_at(outputs, state.created_at)).max()
+}
+
+/// The same as the plan's probes predict it.
+pub fn predicted_age(plan: &Plan) -> Option<Duration> {
+    let searches = plan.steps.iter().filter(|step| step.action == ActionKind::FindLatest);
+    searches.filter_map(|step: &PlannedStep| age_at(&step.probe.outputs, plan.made_at)).max()
+}
+
+/// From the outputs of backup.find-latest.
+fn age_at(outputs: &Map<String, Value>, at: Timestamp) -> Option<Duration> {
+    let created = outputs.get("created").or_else(|| outputs.get("backup")?.get("created"));
+    match created.and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
+        Some(created) => unsigned(at.duration_since(created)),
+        None => span::parse(outputs.get("age")?.as_str()?).ok(),
+    }
+}
+
+/// None before the beginning: a clock was set back.
+fn unsigned(duration: SignedDuration) -> Option<Duration> {
+    Duration::try_from(duration).ok()
+}
