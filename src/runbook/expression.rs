@@ -351,7 +351,7 @@ fn word_length(text: &str) -> usize {
 
 /// For one evaluation: the variables of an expression.
 pub(super) fn context(values: Vec<Value>) -> Value {
-    values.into_iter().enumerate().map(|(index, value)| (variable(index), value)).collect()
+    Value::from_pairs(values.into_iter().enumerate().map(|(index, value)| (variable(index), value)))
 }
 
 #[cfg(test)]

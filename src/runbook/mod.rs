@@ -13,7 +13,11 @@
 pub mod arguments;
 pub mod catalog;
 pub mod check;
+mod decode;
+mod draft;
 pub mod expression;
+pub(crate) mod fields;
+pub mod graph;
 pub mod json_schema;
 pub mod parameter;
 pub mod problem;

@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError};
 
-pub use tree::{Entry, Node, Value};
+pub use tree::{Entry, Node, Value, entries_to_json};
 
 use super::problem::{Notebook, Problem, Problems, Source, Span, mistake};
 

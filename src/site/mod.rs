@@ -2,7 +2,9 @@
 //!
 //! Pure: parsing takes text; the caller reads files and the environment.
 
-pub mod parse;
+mod credential;
+mod parse;
+mod yaml;
 
 pub use parse::{SiteFile, parse};
 
@@ -51,6 +53,26 @@ pub struct Endpoints {
     pub authority: String,
     /// `{account}` stands for the storage account's name.
     pub blob: String,
+}
+
+impl Endpoints {
+    /// The endpoints of a cloud; `None` for `custom`, whose endpoints the site file gives.
+    pub fn preset(cloud: Cloud) -> Option<Self> {
+        let (resource_manager, authority, blob) = match cloud {
+            Cloud::Public => ("management.azure.com", "login.microsoftonline.com", "blob.core.windows.net"),
+            Cloud::UsGovernment => {
+                ("management.usgovcloudapi.net", "login.microsoftonline.us", "blob.core.usgovcloudapi.net")
+            }
+            Cloud::China => ("management.chinacloudapi.cn", "login.chinacloudapi.cn", "blob.core.chinacloudapi.cn"),
+            Cloud::Custom => return None,
+        };
+        Some(Self {
+            resource_manager: format!("https://{resource_manager}"),
+            scope: format!("https://{resource_manager}/.default"),
+            authority: format!("https://{authority}"),
+            blob: format!("https://{{account}}.{blob}"),
+        })
+    }
 }
 
 /// Where a secret is; never the secret.

@@ -1,22 +1,21 @@
 //! Draws problems the way rustc does.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::{Place, Problem, Problems};
 
 /// Screens of text beyond this help nobody; the JSON form has them all.
 const MOST_DRAWN: usize = 50;
 
-/// Longest part of a source line that is drawn, in characters.
-const WIDEST: usize = 160;
+/// Lines longer than this, in bytes, are cut before they are laid out.
+const LONGEST_LINE: usize = 4096;
 
-/// Characters before the place that are kept when a line is cut.
-const LEAD: usize = 40;
+/// Longer source lines are cut around the place.
+const WIDEST: usize = 140;
 
 pub(super) fn render(problems: &Problems, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    // Lines are cut here, by characters; the renderer's own limit would cut them again.
-    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDEST * 2);
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDEST);
     let mut text = String::new();
     for problem in problems.iter().take(MOST_DRAWN) {
         text.push_str(&draw(problem, &renderer));
@@ -42,40 +41,32 @@ fn draw(problem: &Problem, renderer: &Renderer) -> String {
     let group = match &problem.place {
         None => Group::with_title(title).element(help),
         Some(place) => {
-            let origin = Origin::path(place.source.name()).line(place.line as usize).char_column(place.column as usize);
             if problem.hides_source {
-                title.element(origin).element(help)
+                let origin = Origin::path(place.source.name()).line(place.line as usize);
+                title.element(origin.char_column(place.column as usize)).element(help)
             } else {
-                let cut = cut(place);
-                let snippet = Snippet::source(cut.text)
-                    .line_start(place.line as usize)
-                    .annotation(AnnotationKind::Primary.span(cut.start..cut.end));
-                title.element(origin).element(snippet).element(help)
+                title.elements(source_line(place)).element(help)
             }
         }
     };
     renderer.render(&[group])
 }
 
-/// A part of a line, and the bytes of it that are underlined.
-struct Cut {
-    text: String,
-    start: usize,
-    end: usize,
-}
-
-/// The line of `place`, cut to a window around it when it is long. What goes over several lines is underlined on the first.
-fn cut(place: &Place) -> Cut {
+/// The first line of `place` with the place underlined. One line is all that has to be looked at, however large the
+/// file is; of a line that no person wrote, only the surroundings are.
+fn source_line(place: &Place) -> Vec<Element<'_>> {
     let (line_start, line) = place.source.line(place.line);
     let start = place.span.start.saturating_sub(line_start).min(line.len());
     let end = place.span.end.saturating_sub(line_start).clamp(start, line.len());
-    if line.len() <= WIDEST {
-        return Cut { text: line.to_owned(), start, end };
+    let number = place.line as usize;
+    let underline = |span| AnnotationKind::Primary.span(span);
+    if line.len() <= LONGEST_LINE {
+        let snippet = Snippet::source(line).path(place.source.name()).line_start(number);
+        return vec![snippet.annotation(underline(start..end)).into()];
     }
-    let first = line[..start].char_indices().rev().nth(LEAD - 1).map_or(0, |(at, _)| at);
-    let last = line[first..].char_indices().nth(WIDEST).map_or(line.len(), |(at, _)| first + at);
-    let before = if first > 0 { "…" } else { "" };
-    let after = if last < line.len() { "…" } else { "" };
-    let moved = |at: usize| at.min(last) - first + before.len();
-    Cut { text: format!("{before}{}{after}", &line[first..last]), start: moved(start), end: moved(end) }
+    let first = line.floor_char_boundary(start.saturating_sub(LONGEST_LINE / 2));
+    let last = line.ceil_char_boundary((start + LONGEST_LINE / 2).min(line.len()));
+    let origin = Origin::path(place.source.name()).line(number).char_column(place.column as usize);
+    let snippet = Snippet::source(&line[first..last]).line_start(number);
+    vec![origin.into(), snippet.annotation(underline(start - first..end.min(last) - first)).into()]
 }

@@ -403,6 +403,11 @@ pub fn endpoints_not_custom() -> Problem {
     Problem::new(Code::EndpointsNotCustom, message, "write `cloud: custom`, or remove `endpoints`")
 }
 
+pub fn blob_without_account() -> Problem {
+    let message = "the URL of the blob service does not say where the account's name belongs";
+    Problem::new(Code::BadUrl, message, "write `{account}` in it, as in `https://{account}.blob.core.windows.net`")
+}
+
 pub fn plain_http(what: &str) -> Problem {
     let message = format!("`{what}` is plain http to another machine");
     let help = "write https; plain http is for this machine (127.0.0.1, ::1, localhost), since tokens travel over it";

@@ -16,18 +16,25 @@ pub struct Notebook {
     source: Arc<Source>,
     list: Vec<Problem>,
     left_out: usize,
+    hides_source: bool,
 }
 
 impl Notebook {
     pub fn new(source: Arc<Source>) -> Self {
-        Self { source, list: Vec::new(), left_out: 0 }
+        Self { source, list: Vec::new(), left_out: 0, hides_source: false }
+    }
+
+    /// For a file in which somebody may have written a secret: none of its lines is ever drawn.
+    pub fn hiding_lines(source: Arc<Source>) -> Self {
+        Self { hides_source: true, ..Self::new(source) }
     }
 
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    pub fn add(&mut self, span: Span, problem: Problem) {
+    pub fn add(&mut self, span: Span, mut problem: Problem) {
+        problem.hides_source |= self.hides_source;
         if self.list.len() == MOST_PROBLEMS {
             self.left_out += 1;
         } else {
