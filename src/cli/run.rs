@@ -30,10 +30,10 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     let mode = mode.or(arguments.mode);
     let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode).await?;
     if arguments.dry_run {
-        return plan::show(session, &plan);
+        return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }
     if plan::is_blocked(&plan) {
-        eprint!("{}", text::findings(&plan, &session.machine.style()));
+        eprint!("{}", text::brief(&plan, &session.machine.style()));
         let first = plan.findings.iter().find(|finding| finding.severity == Severity::Blocker);
         let (message, remedy) = first.map(|first| (first.message.clone(), first.remedy.clone())).unwrap_or_default();
         return Err(Failure::refused(

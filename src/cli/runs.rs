@@ -2,7 +2,6 @@
 
 use super::{Exit, Failure, Session, print, world};
 use crate::{
-    clock::Clock,
     report::{Standing, Status, runs as listing},
     run::State,
 };

@@ -8,4 +8,4 @@ mod timeline;
 mod value;
 mod whole;
 
-pub use whole::{Next, render};
+pub use whole::{Next, brief, render};

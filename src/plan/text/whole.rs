@@ -31,15 +31,29 @@ pub struct Next<'a> {
 pub fn render(plan: &Plan, style: &Style, next: &Next<'_>) -> String {
     let mut page = Page::new(style);
     head(&mut page, plan);
-    let of = |severity| plan.findings.iter().filter(move |finding| finding.severity == severity).collect::<Vec<_>>();
-    findings(&mut page, "Blockers: nothing may start", Symbol::Failed, &of(Severity::Blocker));
-    findings(&mut page, "Warnings", Symbol::Warning, &of(Severity::Warning));
-    findings(&mut page, "Notes", Symbol::Note, &of(Severity::Note));
+    all_findings(&mut page, plan);
     objectives(&mut page, plan);
     steps(&mut page, plan);
     timeline::draw(&mut page, plan);
     foot(&mut page, plan, next);
     page.text()
+}
+
+/// A run's first lines: what is about to happen, how long it will take, and what somebody should have read before.
+pub fn brief(plan: &Plan, style: &Style) -> String {
+    let mut page = Page::new(style);
+    let short: String = plan.digest.chars().take(12).collect();
+    let count = plan.steps.len();
+    page.hang("", &format!("{}, mode {}, plan {short}: {count} steps, {} predicted", style.bold(one_line(&plan.name)), plan.mode, say(plan.expected)));
+    all_findings(&mut page, plan);
+    page.text()
+}
+
+fn all_findings(page: &mut Page, plan: &Plan) {
+    let of = |severity| plan.findings.iter().filter(move |finding| finding.severity == severity).collect::<Vec<_>>();
+    findings(page, "Blockers: nothing may start", Symbol::Failed, &of(Severity::Blocker));
+    findings(page, "Warnings", Symbol::Warning, &of(Severity::Warning));
+    findings(page, "Notes", Symbol::Note, &of(Severity::Note));
 }
 
 fn head(page: &mut Page, plan: &Plan) {
