@@ -118,7 +118,8 @@ impl Views {
             Outlet::start(Box::new(std::io::stdout())).map(|outlet| {
                 let inlet = outlet.inlet();
                 if next == 1 {
-                    let planned = Event::Planned { run: state.run.clone(), plan: state.plan.clone(), by: state.by.clone() };
+                    let planned =
+                        Event::Planned { run: state.run.clone(), plan: state.plan.clone(), by: state.by.clone() };
                     inlet.send(json::line(0, state.created_at, &state.run, &planned));
                 }
                 Self { observer: json::observer(inlet, next), kept: Kept::Outlet { _outlet: outlet } }

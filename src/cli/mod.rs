@@ -1,26 +1,26 @@
 //! The command line: one file a verb. stdout is data, stderr is the story.
 
 pub mod arguments;
+pub mod check;
+pub mod confirm;
+pub mod drive;
 pub mod failure;
 pub mod machine;
+pub mod operator;
+pub mod people;
+pub mod plan;
+pub mod run;
+pub mod runs;
 pub mod terminal;
 pub mod world;
-pub mod check;
-pub mod plan;
-pub mod confirm;
-pub mod run;
-pub mod operator;
-pub mod drive;
-pub mod people;
-pub mod runs;
 
 use std::{io::Write, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
+use crate::report::Commands;
 use arguments::{Arguments, Everywhere, Output, Verb};
 pub use failure::{Exit, Failure};
-use crate::report::Commands;
 use machine::Machine;
 
 /// What a verb needs of the process, besides its own arguments.
@@ -64,11 +64,9 @@ pub fn main() -> ExitCode {
 
 fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
     let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::refused(format!("cannot start: {error}"), "free some memory or threads and try again"))
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Failure::refused(format!("cannot start: {error}"), "free some memory or threads and try again")
+        })
     };
     match verb {
         Verb::Check { runbooks } => check::check(session, &runbooks),

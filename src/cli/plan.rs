@@ -18,7 +18,12 @@ use crate::{
 };
 
 /// Makes a plan for the command line's runbook, place and mode.
-pub async fn make(session: &Session, runbook: &Path, place: &Where, mode: Option<Mode>) -> Result<(Plan, Scene), Failure> {
+pub async fn make(
+    session: &Session,
+    runbook: &Path,
+    place: &Where,
+    mode: Option<Mode>,
+) -> Result<(Plan, Scene), Failure> {
     let runbook = check::load(runbook)?;
     let mode = match mode {
         Some(mode) => mode,
@@ -79,8 +84,8 @@ fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
     let mut words = vec![runbook.display().to_string()];
     match (&place.site, &place.simulate) {
         (Some(site), _) => words.push(format!("--site {}", site.display())),
-        (None, Some(scenario)) if scenario.as_os_str().is_empty() => words.push("--simulate".to_owned()),
-        (None, Some(scenario)) => words.push(format!("--simulate={}", scenario.display())),
+        (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
+        (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),
         (None, None) => {}
     }
     words.push(format!("--mode {}", plan.mode));

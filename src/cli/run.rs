@@ -69,8 +69,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
     let operator = simulated && arguments.consent.yes;
     let first = confirmed.into_iter().collect();
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next: 1 })
-    .await
+    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next: 1 }).await
 }
 
 /// Goes on with a run. Nothing is needed but its journal.
@@ -81,11 +80,17 @@ pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Fai
     let lock = directory.lock(&session.machine.holder(crate::clock::Clock::Wall.now()))?;
     let (state, loaded) = directory.load()?;
     if loaded.torn > 0 {
-        eprintln!("the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped", loaded.torn);
+        eprintln!(
+            "the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped",
+            loaded.torn
+        );
     }
     if state.is_over() {
         drive::print_summary(session, &state, crate::clock::Clock::Wall.now());
-        return Err(Failure::refused(format!("run `{run}` is over"), format!("`lifeboat status {run}` shows how it ended; start a new run")));
+        return Err(Failure::refused(
+            format!("run `{run}` is over"),
+            format!("`lifeboat status {run}` shows how it ended; start a new run"),
+        ));
     }
     let scene = world::reopen(session, &state.plan, &directory).await?;
     let simulated = scene.simulation.is_some();

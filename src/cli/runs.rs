@@ -66,5 +66,9 @@ pub fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
         0 => String::new(),
         bytes => format!("; a torn last line of {bytes} bytes is left out, it announced nothing that was begun"),
     };
-    print(&format!("{}: {count} records, every checksum and the hash chain hold{torn}\nhead {}", directory.run, loaded.head_hash()))
+    print(&format!(
+        "{}: {count} records, every checksum and the hash chain hold{torn}\nhead {}",
+        directory.run,
+        loaded.head_hash()
+    ))
 }

@@ -44,7 +44,15 @@ pub fn brief(plan: &Plan, style: &Style) -> String {
     let mut page = Page::new(style);
     let short: String = plan.digest.chars().take(12).collect();
     let count = plan.steps.len();
-    page.hang("", &format!("{}, mode {}, plan {short}: {count} steps, {} predicted", style.bold(one_line(&plan.name)), plan.mode, say(plan.expected)));
+    page.hang(
+        "",
+        &format!(
+            "{}, mode {}, plan {short}: {count} steps, {} predicted",
+            style.bold(one_line(&plan.name)),
+            plan.mode,
+            say(plan.expected)
+        ),
+    );
     all_findings(&mut page, plan);
     page.text()
 }
