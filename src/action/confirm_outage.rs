@@ -176,12 +176,11 @@ async fn observe(arguments: &ConfirmOutage, context: &Context, arm: &Arm) -> Obs
     let ((resource_manager, gateway_host), resource_health) =
         tokio::join!(ask_resource_manager(arguments, context, arm), ask_health(arguments, context, arm));
     let host = gateway_host.or_else(|| usual_gateway_host(arguments, context));
-    let (gateway, dns) = match host {
-        Some((host, port)) => tokio::join!(ask_gateway(context, &host, port), ask_dns(context, &host)),
-        None => {
-            let unknown = || unknown("the name of its gateway is not known", false);
-            (unknown(), unknown())
-        }
+    let (gateway, dns) = if let Some((host, port)) = host {
+        tokio::join!(ask_gateway(context, &host, port), ask_dns(context, &host))
+    } else {
+        let unknown = || unknown("the name of its gateway is not known", false);
+        (unknown(), unknown())
     };
     Observation { at: context.clock.now(), resource_health, resource_manager, gateway, dns }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{RequestMethod, read},
-    command, confirm_outage, find_latest, flip_cname, gateway_health, http_request, propagation, restore,
+    command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request, propagation, restore,
     restore_follow, verify_standby, wait,
 };
 use crate::{
@@ -124,7 +124,7 @@ pub async fn undo(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     match kind {
-        ActionKind::FlipCname => flip_cname::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
+        ActionKind::FlipCname => flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
