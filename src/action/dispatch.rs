@@ -1,6 +1,7 @@
 //! One `match` over the closed set of actions for each thing that can be done with one.
 //!
-//! No policy here, and nothing is built or copied for an action that does not need it.
+//! No policy here, and nothing is built or copied for an action that does not need it: the large ones are boxed, so
+//! that a step that only waits is a small future.
 
 use std::time::Duration;
 
@@ -42,21 +43,21 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
 pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &Recorder) -> Result<Done, StepError> {
     let given = &call.arguments;
     match kind {
-        ActionKind::ConfirmOutage => confirm_outage::perform(&read(kind, given)?, context, record).await,
-        ActionKind::VerifyStandby => verify_standby::perform(&read(kind, given)?, context, record).await,
-        ActionKind::FindLatest => find_latest::perform(&read(kind, given)?, context, record).await,
-        ActionKind::Restore => restore::perform(&read(kind, given)?, context, record).await,
-        ActionKind::GatewayHealth => gateway_health::perform(&read(kind, given)?, context, record).await,
-        ActionKind::FlipCname => flip_cname::perform(&read(kind, given)?, call, context, record).await,
-        ActionKind::VerifyPropagation => propagation::perform(&read(kind, given)?, context, record).await,
+        ActionKind::ConfirmOutage => Box::pin(confirm_outage::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FlipCname => Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await,
+        ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Approval => Err(only_people_approve()),
-        ActionKind::HttpRequest => http_request::perform(&read(kind, given)?, context, record).await,
-        ActionKind::Command => command::perform(&read(kind, given)?, context, record).await,
+        ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Command => Box::pin(command::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Wait => Ok(wait::perform(&read(kind, given)?, context).await),
     }
 }
 
-/// Attaches again to a change that goes on. Never sends it. What only reads is simply performed again.
+/// Attaches again to a change that goes on. Never sends it. Only a restore goes on by itself.
 pub async fn follow(
     kind: ActionKind,
     call: &Call,

@@ -65,19 +65,20 @@ pub async fn undo(
             Err(failure) if failure.kind == AzureErrorKind::PreconditionFailed => {
                 note(record, "somebody else wrote the record at the same moment; reading it again");
             }
+            // Safe to send again: it carries an `ETag`, and the record is read first.
+            Err(failure) if failure.delivery == Delivery::Unknown => {
+                note(record, format!("nobody knows whether the record was put back ({failure}); reading it again"));
+            }
             Err(failure) => {
-                let step = error::from_refusal(&format!("putting `{}` back", arguments.record), &failure);
-                let disposition =
-                    if failure.delivery == Delivery::Unknown { Disposition::InDoubt } else { step.disposition };
-                return Err(StepError { disposition, ..step });
+                return Err(error::from_refusal(&format!("putting `{}` back", arguments.record), &failure));
             }
         }
     }
     Err(StepError::new(
         Disposition::Retryable,
         "record-contended",
-        format!("the record `{}` was written by somebody else at every one of {MOST_TRIES} tries", arguments.record),
-        "find out who else writes this record, stop it, then undo again",
+        format!("the record `{}` could not be put back in {MOST_TRIES} tries", arguments.record),
+        "find out who else writes this record and whether Azure answers, then undo again",
     ))
 }
 

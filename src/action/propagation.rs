@@ -423,3 +423,49 @@ impl Server {
         Self { name, addresses, resolver: false, silent_rounds: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::DnsRecord;
+
+    fn answer(code: ResponseCode, target: Option<&str>) -> DnsAnswer {
+        let record = |target: &str| DnsRecord {
+            name: "api.contoso.com".to_owned(),
+            ttl: 17,
+            data: RecordData::Cname(target.to_owned()),
+        };
+        DnsAnswer { records: target.map(record).into_iter().collect(), authoritative: true, code }
+    }
+
+    fn sight(code: ResponseCode, target: Option<&str>, resolver: bool) -> Sight {
+        judge(&answer(code, target), "api.contoso.com", "new.example.net", resolver)
+    }
+
+    #[test]
+    fn a_server_that_lags_one_that_caches_and_one_that_is_silent_are_told_apart() {
+        let ok = ResponseCode::NoError;
+        assert_eq!(sight(ok, Some("New.example.net."), false), Sight::Agrees);
+        assert_eq!(sight(ok, Some("old.example.net"), false).to_string(), "lags: it still answers old.example.net");
+        assert_eq!(
+            sight(ok, Some("old.example.net"), true).to_string(),
+            "still has old.example.net in its cache, for 17 s more"
+        );
+        assert!(sight(ok, None, false).to_string().starts_with("knows no such CNAME"));
+        assert!(sight(ResponseCode::NxDomain, None, true).to_string().starts_with("knows no such CNAME"));
+        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::Other(9)] {
+            assert!(sight(code, None, true).to_string().starts_with("does not answer"));
+        }
+    }
+
+    #[test]
+    fn a_name_server_is_waited_for_and_a_silent_resolver_only_for_a_while() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let silent = Sight::Silent { why: "no answer".to_owned() };
+        let server = |resolver, silent_rounds| Server { silent_rounds, ..Server::at(address, resolver) };
+        assert!(holds_up(&server(false, 100), &silent));
+        assert!(holds_up(&server(true, 1), &silent));
+        assert!(!holds_up(&server(true, PATIENCE_WITH_RESOLVER), &silent));
+        assert!(holds_up(&server(true, 100), &Sight::Caches { target: "old".to_owned(), ttl: 1 }));
+    }
+}
