@@ -7,15 +7,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::Done;
 use crate::{
     azure::{Notice, NoticeSink, Operation},
-    run::{Intent, StepError},
-    runbook::StepId,
+    run::{Intent, StepError, Verdict},
 };
 
 /// A step's line to the journal.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    step: StepId,
-    sender: mpsc::UnboundedSender<(StepId, Message)>,
+    task: u64,
+    sender: mpsc::UnboundedSender<(u64, Message)>,
 }
 
 /// What a running step tells the engine.
@@ -25,11 +24,15 @@ pub enum Message {
     Accepted(Operation, oneshot::Sender<()>),
     Noted(Notice),
     Finished(Result<Done, StepError>),
+    Settled(Verdict),
+    /// The action has a bug; it says nothing more.
+    Panicked,
 }
 
 impl Recorder {
-    pub fn new(step: StepId, sender: mpsc::UnboundedSender<(StepId, Message)>) -> Self {
-        Self { step, sender }
+    /// `task` tells the engine whose message it is, also when the step has moved on since.
+    pub fn new(task: u64, sender: mpsc::UnboundedSender<(u64, Message)>) -> Self {
+        Self { task, sender }
     }
 
     /// Returns when the intent is durable. When it cannot be made durable this never returns: the step is cancelled.
@@ -44,7 +47,7 @@ impl Recorder {
 
     /// Shows what is waited for. Does not wait and cannot fail.
     pub fn note(&self, notice: Notice) {
-        let _closed = self.sender.send((self.step.clone(), Message::Noted(notice)));
+        let _closed = self.sender.send((self.task, Message::Noted(notice)));
     }
 
     pub fn sink(&self) -> NoticeSink {
@@ -54,7 +57,7 @@ impl Recorder {
 
     async fn durable(&self, message: impl FnOnce(oneshot::Sender<()>) -> Message) {
         let (done, durable) = oneshot::channel();
-        let sent = self.sender.send((self.step.clone(), message(done)));
+        let sent = self.sender.send((self.task, message(done)));
         if sent.is_err() || durable.await.is_err() {
             // The engine has gone or its journal has failed: the request must never leave.
             std::future::pending::<()>().await;

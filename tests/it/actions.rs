@@ -191,7 +191,7 @@ fn recorder() -> (Recorder, Journal) {
                 Message::Intend(intent, durable) => (Entry::Intent(intent), Some(durable)),
                 Message::Accepted(operation, durable) => (Entry::Accepted(operation), Some(durable)),
                 Message::Noted(notice) => (Entry::Note(notice.message), None),
-                Message::Finished(_) => continue,
+                Message::Finished(_) | Message::Settled(_) | Message::Panicked => continue,
             };
             kept.0.lock().unwrap().push(entry);
             if let Some(durable) = durable {
@@ -199,7 +199,7 @@ fn recorder() -> (Recorder, Journal) {
             }
         }
     });
-    (Recorder::new(StepId::new("step"), sender), journal)
+    (Recorder::new(0, sender), journal)
 }
 
 /// Codes of a probe's findings of one severity.
