@@ -130,7 +130,8 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, Fault> {
 
 /// Reads one expression without `${{ }}`; `offset` is where it stands in the whole text.
 pub fn expression(text: &str, offset: usize) -> Result<Expression, Fault> {
-    let range = offset..offset + text.len();
+    let start = offset + (text.len() - text.trim_start().len());
+    let range = start..(offset + text.trim_end().len()).max(start);
     let syntax = |what: &str| Fault { kind: FaultKind::Syntax(what.to_owned()), range: range.clone() };
     if text.trim().is_empty() {
         return Err(syntax("it is empty"));

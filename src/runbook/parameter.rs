@@ -50,7 +50,7 @@ pub fn bind(runbook: &Runbook, given: &Given<'_>, mode: Mode) -> Result<BTreeMap
     for (name, value) in &given.site {
         if let Some(parameter) = binder.find(name) {
             let problems = binder.problems(parameter, value);
-            binder.take(parameter, value.clone(), problems, "the site's parameter");
+            binder.take(parameter, value.clone(), problems, &format!("the site's parameter `{name}`"));
         }
     }
     if given.file.is_some() {
@@ -60,7 +60,7 @@ pub fn bind(runbook: &Runbook, given: &Given<'_>, mode: Mode) -> Result<BTreeMap
         match binder.find(name) {
             Some(parameter) => {
                 let (value, problems) = binder.from_text(parameter, text);
-                binder.take(parameter, value, problems, "`--set`");
+                binder.take(parameter, value, problems, &format!("`--set {name}`"));
             }
             None => {
                 let problem = binder.unknown(name).of("`--set`");
@@ -97,7 +97,7 @@ impl<'r> Binder<'r> {
     /// `value` counts as given also when it is wrong, so that it is not told to be missing too.
     fn take(&mut self, parameter: &Parameter, value: Value, problems: Vec<Problem>, origin: &str) {
         for problem in problems {
-            self.notebook.add_placeless(problem.of(&format!("{origin} {}", mistake::quote(&parameter.name))));
+            self.notebook.add_placeless(problem.of(origin));
         }
         self.values.insert(parameter.name.clone(), value);
     }

@@ -1,6 +1,6 @@
 //! Durations as people write them: `90m`, `1h30m`, `250ms`, `30d`. A number without a unit is an error.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -50,7 +50,7 @@ pub fn format(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
         if ms >= size {
-            text.push_str(&format!("{}{unit}", ms / size));
+            write!(text, "{}{unit}", ms / size).expect("a string takes everything");
             ms %= size;
         }
     }

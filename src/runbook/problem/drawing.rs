@@ -1,5 +1,7 @@
 //! Draws problems the way rustc does.
 
+use std::fmt::Write as _;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::{Place, Problem, Problems};
@@ -23,7 +25,7 @@ pub(super) fn render(problems: &Problems, colour: bool) -> String {
     }
     let total = problems.list.len() + problems.left_out;
     if total > MOST_DRAWN {
-        text.push_str(&format!("… and {} more\n\n", total - MOST_DRAWN));
+        writeln!(text, "… and {} more\n", total - MOST_DRAWN).expect("a string takes everything");
     }
     let file = problems.list.iter().find_map(|problem| problem.place.as_ref()).map(|place| place.source.name());
     text.push_str(&match (file, total) {
