@@ -1,27 +1,50 @@
 //! The simulator: the embedded default for a first run, the drill world and the test double are one thing.
+//!
+//! ```text
+//!  scenario ─► World ◄─ http() dns() addresses()      in-process: no sockets, holds on a paused clock
+//!               ▲ ▲
+//!               │ └─── serve(): http, https, a TLS listener per gateway, DNS on UDP and TCP; loopback only
+//!               └───── effects() requests() record() service()      what tests and people ask
+//! ```
+//!
+//! One function answers every request, whichever way it came in. Time is the [`crate::clock::Clock`]'s;
+//! chance is the scenario's seed. It never reaches out of the machine and never acts on real Azure.
 
-use std::net::{IpAddr, SocketAddr};
+mod built_in;
+pub mod fault;
+pub mod observe;
+pub mod scenario;
 
-use crate::net::{DnsAnswer, DnsError, HttpError, HttpRequest, HttpResponse, RecordKind};
+mod authority;
+mod base64;
+mod sinks;
+mod state;
+mod stock;
+mod world;
 
-/// A simulated Azure.
-#[derive(Debug)]
-pub struct World {}
+mod account;
+mod apim;
+mod arm;
+mod blob;
+mod entra;
+mod exchange;
+mod gateway;
+mod health;
+mod names;
+mod respond;
+mod zone;
 
-impl World {
-    pub async fn http(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        unimplemented!("sim helper")
-    }
+pub mod command;
+mod doors;
+mod name_server;
+mod place;
+mod seam;
+mod serve;
+mod wire;
 
-    pub async fn dns(&self, _server: SocketAddr, _name: &str, _kind: RecordKind) -> Result<DnsAnswer, DnsError> {
-        unimplemented!("sim helper")
-    }
-
-    pub async fn addresses(&self, _host: &str) -> Result<Vec<IpAddr>, DnsError> {
-        unimplemented!("sim helper")
-    }
-
-    pub fn panel(&self) -> Vec<SocketAddr> {
-        unimplemented!("sim helper")
-    }
-}
+pub use command::SimArguments;
+pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, Moment, On, Status};
+pub use observe::{Effects, LoggedRequest, RecordView, ServiceView};
+pub use scenario::{Region, RetryAfter, Scenario, ScenarioError};
+pub use serve::{Addresses, ListenOptions, ServeError, Serving, serve};
+pub use world::{SnapshotError, World};

@@ -1,0 +1,99 @@
+//! The storage account through the resource manager.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::{
+    arm::{self, Place},
+    exchange::{Desk, Incoming, Reply},
+    state::compact,
+};
+
+const KIND: &str = "Microsoft.Storage/storageAccounts";
+
+pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
+    let storage = &desk.scenario.storage;
+    let group = place.group.unwrap_or_default();
+    if !place.rest[2].eq_ignore_ascii_case(&storage.account) || !group.eq_ignore_ascii_case(&storage.group) {
+        return arm::not_found(KIND, place.rest[2], group);
+    }
+    let below: Vec<String> = place.rest[3..].iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    match below.as_slice() {
+        [] if incoming.method == Method::GET => account(desk),
+        ["listkeys"] if incoming.method == Method::POST => {
+            let key = |place: usize| {
+                json!({
+                    "creationTime": "2023-07-20T21:12:41.4871052Z", "keyName": format!("key{}", place + 1),
+                    "value": desk.state.account_keys[place], "permissions": "FULL",
+                })
+            };
+            Reply::json(StatusCode::OK, &json!({ "keys": [key(0), key(1)] }))
+        }
+        ["blobservices", "default"] if incoming.method == Method::GET => blob_service(desk),
+        [] | ["listkeys"] | ["blobservices", "default"] => arm::no_method(incoming),
+        _ => arm::no_route(incoming),
+    }
+}
+
+fn id(desk: &Desk<'_>) -> String {
+    let storage = &desk.scenario.storage;
+    format!(
+        "/subscriptions/{}/resourceGroups/{}/providers/{KIND}/{}",
+        desk.scenario.subscription, storage.group, storage.account
+    )
+}
+
+fn account(desk: &Desk<'_>) -> Reply {
+    let storage = &desk.scenario.storage;
+    let available = if desk.is_lost(&storage.location) { "unavailable" } else { "available" };
+    let blob = match &desk.state.listening {
+        Some(listening) => format!("http://127.0.0.1:{}/{}/", listening.http, storage.account),
+        None => format!("https://{}.blob.core.windows.net/", storage.account),
+    };
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "sku": { "name": "Standard_ZRS", "tier": "Standard" },
+            "kind": "StorageV2",
+            "id": id(desk),
+            "name": storage.account,
+            "type": KIND,
+            "location": compact(&storage.location),
+            "tags": {},
+            "properties": {
+                "provisioningState": "Succeeded",
+                "primaryLocation": compact(&storage.location),
+                "statusOfPrimary": available,
+                "primaryEndpoints": { "blob": blob },
+                "allowSharedKeyAccess": storage.shared_key,
+                "publicNetworkAccess": "Enabled",
+                "networkAcls": {
+                    "bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [],
+                },
+                "supportsHttpsTrafficOnly": true,
+                "accessTier": "Hot",
+            },
+        }),
+    )
+}
+
+fn blob_service(desk: &Desk<'_>) -> Reply {
+    let rules = if desk.scenario.storage.cors {
+        json!([{
+            "allowedOrigins": ["*"], "allowedMethods": ["GET", "HEAD", "PATCH"], "maxAgeInSeconds": 200,
+            "exposedHeaders": ["*"], "allowedHeaders": ["*"],
+        }])
+    } else {
+        json!([])
+    };
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": format!("{}/blobServices/default", id(desk)),
+            "name": "default",
+            "type": format!("{KIND}/blobServices"),
+            "properties": { "cors": { "corsRules": rules }, "deleteRetentionPolicy": { "enabled": false } },
+        }),
+    )
+}

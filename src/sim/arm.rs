@@ -1,0 +1,232 @@
+//! The resource manager: who may ask, which resource is meant, and the headers that every answer carries.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::{
+    account, apim,
+    exchange::{Desk, Incoming, Reply, http_date},
+    health,
+    state::compact,
+    zone,
+};
+
+/// API versions before it have been retired for API Management (azure-facts §1).
+const OLDEST_APIM_VERSION: &str = "2021-04-01-preview";
+
+/// A path below a subscription, split; compare with `is`, for ARM does not mind the case.
+pub(super) struct Place<'a> {
+    /// Resource group, when the path names one.
+    pub group: Option<&'a str>,
+    /// What stands after `providers/`.
+    pub rest: Vec<&'a str>,
+}
+
+impl Place<'_> {
+    /// Whether the rest begins with these segments. `*` stands for any one.
+    fn begins(&self, pattern: &[&str]) -> bool {
+        self.rest.len() >= pattern.len()
+            && pattern
+                .iter()
+                .zip(&self.rest)
+                .all(|(wanted, found)| *wanted == "*" || wanted.eq_ignore_ascii_case(found))
+    }
+}
+
+/// Answers a request to the resource manager.
+pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
+    let reply = match refuse_token(desk, incoming) {
+        Some(refusal) => refusal,
+        None => resource(desk, incoming),
+    };
+    dress(desk, incoming, reply)
+}
+
+/// The refusal of a request without a valid token.
+pub(super) fn refuse_token(desk: &Desk<'_>, incoming: &Incoming) -> Option<Reply> {
+    let refusal = |code: &str, message: &str| {
+        let challenge = format!(
+            "Bearer authorization_uri=\"https://login.microsoftonline.com/{}\", error=\"invalid_token\"",
+            desk.scenario.tenant
+        );
+        Some(Reply::error(StatusCode::UNAUTHORIZED, code, message).with("www-authenticate", challenge))
+    };
+    let bearer = incoming.header("authorization").and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let Some(bearer) = bearer else {
+        return refusal("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.");
+    };
+    match desk.state.tokens.iter().find(|token| token.text == bearer) {
+        Some(token) if token.expires > desk.now => None,
+        Some(token) => {
+            let message = format!(
+                "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.",
+                token.expires, desk.now
+            );
+            refusal("ExpiredAuthenticationToken", &message)
+        }
+        None => refusal("InvalidAuthenticationToken", "The access token is invalid."),
+    }
+}
+
+fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
+    let segments: Vec<&str> = incoming.path.trim_matches('/').split('/').collect();
+    let [subscriptions, subscription, rest @ ..] = segments.as_slice() else { return no_route(incoming) };
+    if !subscriptions.eq_ignore_ascii_case("subscriptions") {
+        return no_route(incoming);
+    }
+    match incoming.parameter("api-version") {
+        None => {
+            let message = "The api-version query parameter (?api-version=) is required for all requests.";
+            return Reply::error(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message);
+        }
+        Some(version) if !is_version(&version) => {
+            let message = format!("The api-version '{version}' is invalid. It must have the format '2024-05-01'.");
+            return Reply::error(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message);
+        }
+        Some(_) => {}
+    }
+    if !subscription.eq_ignore_ascii_case(&desk.scenario.subscription) {
+        let message = format!("The subscription '{subscription}' could not be found.");
+        return Reply::error(StatusCode::NOT_FOUND, "SubscriptionNotFound", message)
+            .with("x-ms-failure-cause", "gateway");
+    }
+    let place = match rest {
+        [] => {
+            let id = &desk.scenario.subscription;
+            return Reply::json(
+                StatusCode::OK,
+                &json!({
+                    "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": desk.scenario.tenant,
+                    "displayName": "lifeboat simulator", "state": "Enabled",
+                }),
+            );
+        }
+        [groups, group] if groups.eq_ignore_ascii_case("resourceGroups") => return group_of(desk, incoming, group),
+        [groups, group, providers, rest @ ..]
+            if groups.eq_ignore_ascii_case("resourceGroups") && providers.eq_ignore_ascii_case("providers") =>
+        {
+            Place { group: Some(group), rest: rest.to_vec() }
+        }
+        _ => return no_route(incoming),
+    };
+    let group = place.group.unwrap_or_default();
+    let Some(location) = location_of(desk, group) else { return group_not_found(group) };
+    if incoming.method != Method::GET && incoming.method != Method::HEAD && desk.is_lost(&location) {
+        let message = format!(
+            "The resource group '{group}' is in {location}, which is not available: its resources cannot be changed."
+        );
+        return Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message);
+    }
+    provider(desk, incoming, &place)
+}
+
+fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
+    if place.rest.len() >= 6
+        && place.rest[3].eq_ignore_ascii_case("providers")
+        && place.rest[4].eq_ignore_ascii_case("Microsoft.ResourceHealth")
+    {
+        return health::answer(desk, incoming, place);
+    }
+    if place.begins(&["Microsoft.ApiManagement", "service", "*"]) {
+        if incoming.parameter("api-version").is_some_and(|version| version.as_str() < OLDEST_APIM_VERSION) {
+            let message = "The api-version has been retired. Use 2021-08-01 or later.";
+            return Reply::error(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message);
+        }
+        return apim::answer(desk, incoming, place);
+    }
+    if place.begins(&["Microsoft.Network", "dnsZones", "*"]) {
+        return zone::answer(desk, incoming, place);
+    }
+    if place.begins(&["Microsoft.Storage", "storageAccounts", "*"]) {
+        return account::answer(desk, incoming, place);
+    }
+    no_route(incoming)
+}
+
+/// `2024-05-01`, `2024-05-01-preview`.
+fn is_version(text: &str) -> bool {
+    let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+    matches!(shape.as_str(), "0000-00-00" | "0000-00-00-preview")
+}
+
+/// Location (display form) of a resource group.
+pub(super) fn location_of(desk: &Desk<'_>, group: &str) -> Option<String> {
+    let scenario = desk.scenario;
+    let groups = [
+        (&scenario.active.group, &scenario.active.location),
+        (&scenario.standby.group, &scenario.standby.location),
+        (&scenario.storage.group, &scenario.storage.location),
+        (&scenario.zone.group, &scenario.zone.location),
+    ];
+    groups.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(group)).map(|(_, location)| location.clone())
+}
+
+fn group_of(desk: &Desk<'_>, incoming: &Incoming, group: &str) -> Reply {
+    if incoming.method != Method::GET && incoming.method != Method::HEAD {
+        return no_method(incoming);
+    }
+    let Some(location) = location_of(desk, group) else { return group_not_found(group) };
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": format!("/subscriptions/{}/resourceGroups/{group}", desk.scenario.subscription),
+            "name": group,
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": compact(&location),
+            "properties": { "provisioningState": "Succeeded" },
+        }),
+    )
+}
+
+fn group_not_found(group: &str) -> Reply {
+    let message = format!("Resource group '{group}' could not be found.");
+    Reply::error(StatusCode::NOT_FOUND, "ResourceGroupNotFound", message).with("x-ms-failure-cause", "gateway")
+}
+
+/// 404 of a resource that does not exist; `kind` is `Namespace/type`.
+pub(super) fn not_found(kind: &str, name: &str, group: &str) -> Reply {
+    let message = format!(
+        "The Resource '{kind}/{name}' under resource group '{group}' was not found. \
+         For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+    );
+    Reply::error(StatusCode::NOT_FOUND, "ResourceNotFound", message).with("x-ms-failure-cause", "gateway")
+}
+
+pub(super) fn no_route(incoming: &Incoming) -> Reply {
+    let message = format!("The simulator has no resource at '{}'.", incoming.path);
+    Reply::error(StatusCode::NOT_FOUND, "InvalidResourceType", message).with("x-ms-failure-cause", "gateway")
+}
+
+pub(super) fn no_method(incoming: &Incoming) -> Reply {
+    let message = format!("The requested resource does not support http method '{}'.", incoming.method);
+    Reply::error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+}
+
+/// What every answer of the resource manager carries.
+pub(super) fn dress(desk: &mut Desk<'_>, incoming: &Incoming, reply: Reply) -> Reply {
+    let (request, correlation) = (desk.state.guid(), desk.state.guid());
+    let correlation = incoming.header("x-ms-correlation-request-id").map_or(correlation, str::to_owned);
+    let stamp = desk.now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let (kind, left) = match incoming.method {
+        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", "249"),
+        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", "199"),
+        _ => ("x-ms-ratelimit-remaining-subscription-writes", "199"),
+    };
+    let mut reply = reply
+        .with("x-ms-routing-request-id", format!("SIMULATOR:{stamp}:{request}"))
+        .with("x-ms-request-id", request)
+        .with("x-ms-correlation-request-id", correlation)
+        .with("cache-control", "no-cache")
+        .with("date", http_date(desk.now));
+    if reply.status != StatusCode::UNAUTHORIZED {
+        reply = reply.with(kind, left);
+    }
+    let wants_echo = incoming.header("x-ms-return-client-request-id").is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    match incoming.header("x-ms-client-request-id") {
+        Some(id) if wants_echo => reply.with("x-ms-client-request-id", id),
+        _ => reply,
+    }
+}

@@ -1,0 +1,80 @@
+//! Sites that point at a simulated world, with values for the parameters of `apim-failover`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{
+    names::{self, Server},
+    scenario::Scenario,
+    state::Listening,
+    world::World,
+};
+use crate::site::{Cloud, Credential, Endpoints, SecretReference, Site, SiteDns};
+
+const SCOPE: &str = "https://management.azure.com/.default";
+
+impl World {
+    /// A site for use inside the process: `Credential::Simulated`, endpoints as in the public cloud, and name
+    /// servers that are found through the zone, as in the public cloud.
+    pub fn site(&self) -> Site {
+        Site {
+            cloud: Cloud::Public,
+            endpoints: Endpoints {
+                resource_manager: "https://management.azure.com".to_owned(),
+                scope: SCOPE.to_owned(),
+                authority: "https://login.microsoftonline.com".to_owned(),
+                blob: "https://{account}.blob.core.windows.net".to_owned(),
+            },
+            credential: Credential::Simulated,
+            ca_certificates: vec![self.ca_certificate().to_owned()],
+            dns: SiteDns { resolvers: self.panel(), authoritative: BTreeMap::new() },
+            state: None,
+            parameters: parameters(&self.scenario),
+            simulated: None,
+        }
+    }
+
+    /// A site for clients that come over sockets.
+    pub(super) fn listening_site(&self, listening: &Listening, token_file: &Path) -> Site {
+        let servers = 0..self.scenario.dns.name_servers.len();
+        let servers = servers.map(|place| names::address(Some(listening), Server::Authoritative(place))).collect();
+        let http = format!("http://127.0.0.1:{}", listening.http);
+        Site {
+            cloud: Cloud::Custom,
+            endpoints: Endpoints {
+                blob: format!("{http}/{{account}}"),
+                resource_manager: http,
+                scope: SCOPE.to_owned(),
+                authority: format!("https://127.0.0.1:{}", listening.https),
+            },
+            credential: Credential::Token(SecretReference::File(token_file.to_owned())),
+            ca_certificates: vec![self.ca_certificate().to_owned()],
+            dns: SiteDns {
+                resolvers: self.panel(),
+                authoritative: BTreeMap::from([(self.scenario.zone.name.clone(), servers)]),
+            },
+            state: None,
+            parameters: parameters(&self.scenario),
+            simulated: self.shared_clock(),
+        }
+    }
+}
+
+fn parameters(scenario: &Scenario) -> BTreeMap<String, Value> {
+    let id = |group: &str, kind: &str, name: &str| {
+        json!(format!("/subscriptions/{}/resourceGroups/{group}/providers/{kind}/{name}", scenario.subscription))
+    };
+    let service = "Microsoft.ApiManagement/service";
+    let (active, standby, storage, zone) = (&scenario.active, &scenario.standby, &scenario.storage, &scenario.zone);
+    // The name that users call: the record that the first custom hostname is.
+    let record = active.hostnames.iter().find_map(|host| host.strip_suffix(&format!(".{}", zone.name)));
+    BTreeMap::from([
+        ("active".to_owned(), id(&active.group, service, &active.name)),
+        ("standby".to_owned(), id(&standby.group, service, &standby.name)),
+        ("storage".to_owned(), id(&storage.group, "Microsoft.Storage/storageAccounts", &storage.account)),
+        ("container".to_owned(), json!(storage.container)),
+        ("zone".to_owned(), id(&zone.group, "Microsoft.Network/dnsZones", &zone.name)),
+        ("record".to_owned(), json!(record.unwrap_or("api"))),
+    ])
+}

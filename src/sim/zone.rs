@@ -1,0 +1,213 @@
+//! The public DNS zone through the resource manager: the zone, and CNAME record sets with their ETags.
+
+use std::collections::BTreeMap;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    arm::{self, Place},
+    exchange::{Desk, Incoming, Reply},
+    state::RecordSet,
+};
+
+/// As the resource manager writes it in answers.
+const KIND: &str = "Microsoft.Network/dnszones";
+
+#[derive(Deserialize)]
+struct Body {
+    properties: Properties,
+}
+
+/// The case of the keys is Azure's.
+#[derive(Deserialize)]
+struct Properties {
+    #[serde(rename = "TTL", alias = "ttl")]
+    ttl: Option<u32>,
+    #[serde(rename = "CNAMERecord", alias = "cnameRecord")]
+    cname: Option<Cname>,
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(rename = "targetResource")]
+    alias: Option<Alias>,
+}
+
+#[derive(Deserialize)]
+struct Cname {
+    cname: String,
+}
+
+#[derive(Deserialize)]
+struct Alias {
+    id: Option<String>,
+}
+
+pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
+    let zone = &desk.scenario.zone;
+    let group = place.group.unwrap_or_default();
+    if !place.rest[2].eq_ignore_ascii_case(&zone.name) || !group.eq_ignore_ascii_case(&zone.group) {
+        return arm::not_found(KIND, place.rest[2], group);
+    }
+    let is_cname = |kind: &str| kind.eq_ignore_ascii_case("CNAME");
+    match &place.rest[3..] {
+        [] if incoming.method == Method::GET => the_zone(desk),
+        [kind] if incoming.method == Method::GET && (is_cname(kind) || kind.eq_ignore_ascii_case("recordsets")) => {
+            list(desk)
+        }
+        [kind, name] if is_cname(kind) => {
+            let name = name.to_ascii_lowercase();
+            match incoming.method {
+                Method::GET => read(desk, &name),
+                Method::PUT => write(desk, incoming, &name),
+                Method::DELETE => delete(desk, incoming, &name),
+                _ => arm::no_method(incoming),
+            }
+        }
+        [] | [_] => arm::no_method(incoming),
+        _ => arm::no_route(incoming),
+    }
+}
+
+fn zone_id(desk: &Desk<'_>) -> String {
+    let zone = &desk.scenario.zone;
+    format!(
+        "/subscriptions/{}/resourceGroups/{}/providers/{KIND}/{}",
+        desk.scenario.subscription, zone.group, zone.name
+    )
+}
+
+fn the_zone(desk: &Desk<'_>) -> Reply {
+    let records = desk.state.records.values().filter(|record| record.current.is_some()).count();
+    let servers: Vec<String> = desk.scenario.dns.name_servers.iter().map(|server| format!("{server}.")).collect();
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": zone_id(desk),
+            "name": desk.scenario.zone.name,
+            "type": KIND,
+            "etag": "00000002-0000-0000-7f1b-6d2c6f3fd901",
+            "location": "global",
+            "tags": {},
+            "properties": {
+                "maxNumberOfRecordSets": 10000,
+                "nameServers": servers,
+                // SOA and NS are record sets too.
+                "numberOfRecordSets": records + 2,
+                "zoneType": "Public",
+            },
+        }),
+    )
+}
+
+fn list(desk: &Desk<'_>) -> Reply {
+    let records = desk.state.records.iter();
+    let value: Vec<Value> =
+        records.filter_map(|(name, record)| Some(record_json(desk, name, record.current.as_ref()?))).collect();
+    Reply::json(StatusCode::OK, &json!({ "value": value }))
+}
+
+fn record_json(desk: &Desk<'_>, name: &str, set: &RecordSet) -> Value {
+    let mut properties = json!({
+        "metadata": set.metadata,
+        "fqdn": format!("{name}.{}.", desk.scenario.zone.name),
+        "TTL": set.ttl,
+        "targetResource": set.alias.as_ref().map_or_else(|| json!({}), |id| json!({ "id": id })),
+        "provisioningState": "Succeeded",
+    });
+    if let Some(target) = &set.target {
+        properties["CNAMERecord"] = json!({ "cname": target });
+    }
+    json!({
+        "id": format!("{}/CNAME/{name}", zone_id(desk)),
+        "name": name,
+        "type": format!("{KIND}/CNAME"),
+        "etag": set.etag,
+        "properties": properties,
+    })
+}
+
+fn read(desk: &Desk<'_>, name: &str) -> Reply {
+    match desk.state.records.get(name).and_then(|record| record.current.as_ref()) {
+        Some(set) => Reply::json(StatusCode::OK, &record_json(desk, name, set)),
+        None => {
+            let message = format!(
+                "The resource record '{name}' does not exist in resource group '{}' of subscription '{}'.",
+                desk.scenario.zone.group, desk.scenario.subscription
+            );
+            Reply::error(StatusCode::NOT_FOUND, "NotFound", message)
+        }
+    }
+}
+
+/// Whether the request's conditions hold for the record set as it is.
+fn refuse_stale(incoming: &Incoming, current: Option<&RecordSet>) -> Option<Reply> {
+    let stale = |why: &str| {
+        let message = format!("Precondition check failed. {why}");
+        Some(Reply::error(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message))
+    };
+    if incoming.header("if-none-match") == Some("*") && current.is_some() {
+        return stale("The record set exists.");
+    }
+    match (incoming.header("if-match"), current) {
+        (None, _) | (Some("*"), Some(_)) => None,
+        (Some(wanted), Some(set)) if wanted.trim_matches('"') == set.etag => None,
+        (Some(_), Some(_)) => stale("The ETag of the record set has changed."),
+        (Some(_), None) => stale("The record set does not exist."),
+    }
+}
+
+fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
+    let current = desk.state.records.get(name).and_then(|record| record.current.as_ref());
+    if let Some(refusal) = refuse_stale(incoming, current) {
+        return refusal;
+    }
+    let existed = current.is_some();
+    let bad = |message: String| Reply::error(StatusCode::BAD_REQUEST, "BadRequest", message);
+    let properties = match serde_json::from_slice::<Body>(&incoming.body) {
+        Ok(body) => body.properties,
+        Err(error) => return bad(format!("The request body is not a record set: {error}")),
+    };
+    let alias = properties.alias.and_then(|alias| alias.id);
+    let target = properties.cname.map(|cname| cname.cname);
+    let Some(ttl) = properties.ttl.filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl)) else {
+        return bad("The record set needs a TTL between 1 and 2147483647.".to_owned());
+    };
+    if target.is_some() == alias.is_some() {
+        return bad("The record set needs either a CNAME record or a target resource.".to_owned());
+    }
+    if name == "@" {
+        return bad("A CNAME record set cannot be at the apex of the zone.".to_owned());
+    }
+    let etag = desk.state.guid();
+    let set = RecordSet { target, ttl, etag, metadata: properties.metadata.unwrap_or_default(), alias };
+    let body = record_json(desk, name, &set);
+    desk.state.records.entry(name.to_owned()).or_default().set(Some(set), desk.now);
+    desk.state.effects.record_puts_accepted += 1;
+    desk.state.changed = true;
+    Reply::json(if existed { StatusCode::OK } else { StatusCode::CREATED }, &body)
+}
+
+fn delete(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
+    let Some(record) = desk.state.records.get_mut(name).filter(|record| record.current.is_some()) else {
+        return Reply::empty(StatusCode::NO_CONTENT);
+    };
+    if let Some(refusal) = refuse_stale(incoming, record.current.as_ref()) {
+        return refusal;
+    }
+    record.set(None, desk.now);
+    desk.state.effects.record_deletes_accepted += 1;
+    desk.state.changed = true;
+    Reply::empty(StatusCode::OK)
+}
+
+/// Somebody else writes the record set of a request just before it: a new ETag, and a new target if one is given.
+pub(super) fn meddle(desk: &mut Desk<'_>, path: &str, target: Option<&str>) {
+    let Some(name) = path.trim_matches('/').rsplit('/').next().map(str::to_ascii_lowercase) else { return };
+    let etag = desk.state.guid();
+    let now = desk.now;
+    let Some(record) = desk.state.records.get_mut(&name) else { return };
+    let Some(set) = record.current.clone() else { return };
+    let target = target.map(str::to_owned).or(set.target);
+    record.set(Some(RecordSet { etag, target, ..set }), now);
+    desk.state.changed = true;
+}
