@@ -78,7 +78,7 @@ impl Picture {
     pub fn mermaid(&self) -> String {
         let mut text = format!("---\ntitle: {}\n---\nflowchart TD\n", json(&self.title));
         for (step, node) in self.nodes.iter().enumerate() {
-            let lines: Vec<String> = self.lines(node).iter().map(|line| mermaid_escape(line)).collect();
+            let lines: Vec<String> = Self::lines(node).iter().map(|line| mermaid_escape(line)).collect();
             let class = class(node.effect);
             writeln!(text, "    s{step}[\"{}\"]:::{class}", lines.join("<br/>")).expect("a string takes everything");
         }
@@ -101,7 +101,7 @@ impl Picture {
         for (step, node) in self.nodes.iter().enumerate() {
             let (fill, stroke) = colours(node.effect);
             let width = if node.effect == Effect::Irreversible { 3 } else { 1 };
-            let label = dot_quote(&self.lines(node).join("\n"));
+            let label = dot_quote(&Self::lines(node).join("\n"));
             writeln!(text, "  s{step} [label={label}, fillcolor=\"{fill}\", color=\"{stroke}\", penwidth={width}];")
                 .expect("a string takes everything");
         }
@@ -118,7 +118,7 @@ impl Picture {
     }
 
     /// What stands in a box.
-    fn lines(&self, node: &Node) -> Vec<String> {
+    fn lines(node: &Node) -> Vec<String> {
         let mut lines = vec![node.id.clone(), node.label.clone()];
         lines.push(match node.modes_text() {
             Some(modes) => format!("{}; only {modes}", node.effect),
@@ -181,7 +181,7 @@ fn mermaid_escape(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '#' | ';' | '<' | '>' | '&' | '`' | '\\' => {
-                write!(escaped, "#{};", u32::from(character)).expect("a string takes everything")
+                write!(escaped, "#{};", u32::from(character)).expect("a string takes everything");
             }
             '\n' => escaped.push(' '),
             other => escaped.push(other),

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// Longest duration that is accepted: a year. Nothing in a failover lasts longer.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Reads `90m`, `1h 30m`, `250ms`, `30d`. Units: `ms s m h d`, largest first, each at most once.
 ///

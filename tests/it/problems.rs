@@ -398,15 +398,15 @@ fn a_broken_file_never_costs_more_than_a_moment() {
 }
 
 fn chain(count: usize) -> String {
-    let mut text = steps("- { id: s0, do: { command: { argv: [ls], read_only: true } } }\n");
-    for step in 1..count {
-        let before = step - 1;
-        let far = step.saturating_sub(2);
-        text.push_str(&format!(
-            "- id: s{step}\n  needs: [s{before}]\n  timeout: 5m\n  do: {{ command: {{ argv: [echo, \"${{{{ steps.s{far}.stdout }}}}\"] }} }}\n"
-        ));
-    }
-    text
+    let first = "- { id: s0, do: { command: { argv: [ls], read_only: true } } }\n".to_owned();
+    let later = (1..count).map(|step| {
+        let (before, far) = (step - 1, step.saturating_sub(2));
+        format!(
+            "- id: s{step}\n  needs: [s{before}]\n  timeout: 5m\n  \
+             do: {{ command: {{ argv: [echo, \"${{{{ steps.s{far}.stdout }}}}\"] }} }}\n"
+        )
+    });
+    steps(&std::iter::once(first).chain(later).collect::<Vec<_>>().concat())
 }
 
 #[test]

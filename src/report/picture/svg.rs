@@ -97,7 +97,7 @@ fn node(picture: &Picture, slot: &Slot, step: usize) -> String {
         class(node.effect)
     );
     let styles = [("font-weight=\"bold\"", "#1a1a1a"), ("", "#1a1a1a"), ("font-size=\"11\"", "#444444")];
-    for (line, (text, (style, colour))) in picture.lines(node).iter().zip(styles).enumerate() {
+    for (line, (text, (style, colour))) in Picture::lines(node).iter().zip(styles).enumerate() {
         write!(
             svg,
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" {style} fill=\"{colour}\">{}</text>",
@@ -139,7 +139,7 @@ impl Layout {
         let mut slot_of = vec![0; picture.nodes.len()];
         for (layer, steps) in layout.layers.iter_mut().enumerate() {
             for step in steps {
-                let longest = picture.lines(&picture.nodes[*step]).iter().map(|line| line.chars().count()).max();
+                let longest = Picture::lines(&picture.nodes[*step]).iter().map(|line| line.chars().count()).max();
                 let width = longest.unwrap_or(0) * CHARACTER_WIDTH + 24;
                 slot_of[*step] = layout.slots.len();
                 let slot = Slot { step: Some(*step), width, above: Vec::new(), below: Vec::new(), x: 0, layer };

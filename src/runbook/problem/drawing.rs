@@ -28,12 +28,9 @@ pub(super) fn render(problems: &Problems, colour: bool) -> String {
         writeln!(text, "… and {} more\n", total - MOST_DRAWN).expect("a string takes everything");
     }
     let file = problems.list.iter().find_map(|problem| problem.place.as_ref()).map(|place| place.source.name());
-    text.push_str(&match (file, total) {
-        (Some(file), 1) => format!("{file}: 1 problem\n"),
-        (Some(file), total) => format!("{file}: {total} problems\n"),
-        (None, 1) => "1 problem\n".to_owned(),
-        (None, total) => format!("{total} problems\n"),
-    });
+    let file = file.map_or_else(String::new, |file| format!("{file}: "));
+    let noun = if total == 1 { "problem" } else { "problems" };
+    writeln!(text, "{file}{total} {noun}").expect("a string takes everything");
     text
 }
 
