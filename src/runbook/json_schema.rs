@@ -2,6 +2,8 @@
 //!
 //! Looser than the check where a schema cannot be as strict (names that must exist, cycles), never stricter.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -125,7 +127,7 @@ fn arguments(entry: &Entry) -> Value {
     let mut description =
         format!("{} ({}; default timeout {})", entry.summary, entry.effect, span::format(entry.timeout));
     if !outputs.is_empty() {
-        description.push_str(&format!("\n\nOutputs:\n{}", outputs.join("\n")));
+        write!(description, "\n\nOutputs:\n{}", outputs.join("\n")).expect("a string takes everything");
     }
     let mut schema = json!({ "description": description });
     extend(&mut schema, record(entry.fields));
