@@ -31,7 +31,10 @@ pub fn check(session: &Session, paths: &[PathBuf]) -> Result<Exit, Failure> {
                 let (steps, parameters) = (runbook.steps.len(), runbook.parameters.len());
                 found.push(serde_json::json!({ "file": name, "problems": [] }));
                 if !session.json() {
-                    print(&format!("{name}: no problems ({} , {})", count(steps, "step"), count(parameters, "parameter")).replace(" ,", ","))?;
+                    print(
+                        &format!("{name}: no problems ({} , {})", count(steps, "step"), count(parameters, "parameter"))
+                            .replace(" ,", ","),
+                    )?;
                 }
             }
             Err(failure) => {

@@ -1,12 +1,12 @@
 //! The command line: one file a verb. stdout is data, stderr is the story.
 
 pub mod arguments;
+pub mod check;
 pub mod failure;
 pub mod machine;
-pub mod world;
-pub mod check;
 pub mod operator;
 pub mod terminal;
+pub mod world;
 pub use failure::{Exit, Failure};
 
 use arguments::{Everywhere, Output};
@@ -22,4 +22,6 @@ impl Session {
         self.everywhere.output == Output::Json
     }
 }
-pub fn print(_: &str) -> Result<Exit, Failure> { Ok(Exit::Done) }
+pub fn print(_: &str) -> Result<Exit, Failure> {
+    Ok(Exit::Done)
+}

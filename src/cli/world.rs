@@ -48,10 +48,18 @@ pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
                 Scenario::default()
             } else {
                 let text = String::from_utf8(read(scenario, "scenario")?).map_err(|_| {
-                    Failure::new(Exit::Problems, "the scenario is not UTF-8", "save it as UTF-8 and type the command again")
+                    Failure::new(
+                        Exit::Problems,
+                        "the scenario is not UTF-8",
+                        "save it as UTF-8 and type the command again",
+                    )
                 })?;
                 Scenario::parse(&text).map_err(|error| {
-                    Failure::new(Exit::Problems, format!("{}: {error}", scenario.display()), "correct the scenario and type the command again")
+                    Failure::new(
+                        Exit::Problems,
+                        format!("{}: {error}", scenario.display()),
+                        "correct the scenario and type the command again",
+                    )
                 })?
             };
             let clock = Clock::scaled(place.speed);
@@ -77,7 +85,12 @@ pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) ->
     if !path.is_file() {
         return real(session, Arc::new(plan.site.clone()));
     }
-    let unusable = |what: String| Failure::refused(format!("the simulated world of this run cannot be used: {what}"), "start another simulated run");
+    let unusable = |what: String| {
+        Failure::refused(
+            format!("the simulated world of this run cannot be used: {what}"),
+            "start another simulated run",
+        )
+    };
     let snapshot: serde_json::Value =
         serde_json::from_slice(&read(&path, "simulated world")?).map_err(|error| unusable(error.to_string()))?;
     let clock = World::clock_of(&snapshot).ok_or_else(|| unusable("it has no clock".to_owned()))?;
@@ -88,9 +101,7 @@ pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) ->
 
 fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
     let clock = match site.simulated {
-        Some(simulated) => {
-            Clock::Scaled { anchor: simulated.anchor, since: simulated.since, speed: simulated.speed }
-        }
+        Some(simulated) => Clock::Scaled { anchor: simulated.anchor, since: simulated.since, speed: simulated.speed },
         None => Clock::Wall,
     };
     let context = Context::real(site.clone(), clock.clone(), session.machine.environment.clone(), directory()?)
@@ -109,8 +120,9 @@ async fn simulated(session: &Session, world: Arc<World>, clock: Clock) -> Result
 }
 
 fn directory() -> Result<std::path::PathBuf, Failure> {
-    std::env::current_dir()
-        .map_err(|error| Failure::refused(format!("the working directory cannot be read: {error}"), "change into another"))
+    std::env::current_dir().map_err(|error| {
+        Failure::refused(format!("the working directory cannot be read: {error}"), "change into another")
+    })
 }
 
 /// Where runs are kept: --state, else the site's, else the user's.
@@ -129,7 +141,11 @@ pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
         return Ok(Store::at(state.into()));
     }
     let directory = session.machine.state_directory().ok_or_else(|| {
-        Failure::new(Exit::Problems, "no directory for the state: neither XDG_STATE_HOME nor HOME is set", "name one with --state")
+        Failure::new(
+            Exit::Problems,
+            "no directory for the state: neither XDG_STATE_HOME nor HOME is set",
+            "name one with --state",
+        )
     })?;
     Ok(Store::at(directory))
 }

@@ -121,6 +121,20 @@ impl StepState {
         }
     }
 
+    /// It was done, and is taken back.
+    fn goes_back(&self) -> bool {
+        match self {
+            Self::Undoing { .. } | Self::Undone | Self::UndoFailed { .. } => true,
+            Self::Pending { .. }
+            | Self::Running { .. }
+            | Self::Waiting { .. }
+            | Self::InDoubt { .. }
+            | Self::Succeeded { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. } => false,
+        }
+    }
+
     fn is_active(&self) -> bool {
         match self {
             Self::Running { .. } | Self::Waiting { .. } | Self::InDoubt { .. } | Self::Undoing { .. } => true,
@@ -306,7 +320,8 @@ impl State {
         Ok(())
     }
 
-    /// A new process drives: what ran is in doubt, what failed may try again.
+    /// A new process drives: what ran is in doubt, what failed may try again. A run on its way back stays on it:
+    /// what failed would otherwise start on top of what is being undone.
     fn attach(&mut self, generation: u32, by: &Person, event: &Event) -> Result<(), Illegal> {
         if generation != self.generation + 1 {
             return Err(Illegal::run("generations come one after the other", event));
@@ -315,9 +330,11 @@ impl State {
         self.driver = Some(by.clone());
         self.stop = None;
         self.stopped = None;
+        let goes_back = self.steps.iter().any(|record| record.state.goes_back());
         for place in 0..self.steps.len() {
             let approval = self.planned(place).action == ActionKind::Approval;
-            if self.tolerated(place) && matches!(self.steps[place].state, StepState::Failed { .. }) {
+            let stays = goes_back || self.tolerated(place);
+            if stays && matches!(self.steps[place].state, StepState::Failed { .. }) {
                 continue;
             }
             let record = &mut self.steps[place];

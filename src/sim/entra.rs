@@ -61,15 +61,18 @@ fn token(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
 
 fn openid(desk: &Desk<'_>, incoming: &Incoming, tenant: &str) -> Reply {
     let base = format!("{}://{}", incoming.scheme, incoming.authority);
-    Reply::json(StatusCode::OK, &json!({
-        "token_endpoint": format!("{base}/{tenant}/oauth2/v2.0/token"),
-        "authorization_endpoint": format!("{base}/{tenant}/oauth2/v2.0/authorize"),
-        "issuer": format!("{base}/{}/v2.0", desk.scenario.tenant),
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "tenant_region_scope": "EU",
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "token_endpoint": format!("{base}/{tenant}/oauth2/v2.0/token"),
+            "authorization_endpoint": format!("{base}/{tenant}/oauth2/v2.0/authorize"),
+            "issuer": format!("{base}/{}/v2.0", desk.scenario.tenant),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "tenant_region_scope": "EU",
+        }),
+    )
 }
 
 /// As `az cloud register` reads it.
@@ -79,17 +82,20 @@ fn metadata(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
         Some(_) => incoming.authority.clone(),
         None => "core.windows.net".to_owned(),
     };
-    Reply::json(StatusCode::OK, &json!({
-        "name": "LifeboatSimulator",
-        "portal": base,
-        "authentication": {
-            "loginEndpoint": base, "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
-            "tenant": "common", "identityProvider": "AAD",
-        },
-        "resourceManager": base,
-        "graph": base,
-        "graphAudience": base,
-        "media": base,
-        "suffixes": { "storage": blob, "keyVaultDns": "vault.azure.net", "acrLoginServer": "azurecr.io" },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "name": "LifeboatSimulator",
+            "portal": base,
+            "authentication": {
+                "loginEndpoint": base, "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
+                "tenant": "common", "identityProvider": "AAD",
+            },
+            "resourceManager": base,
+            "graph": base,
+            "graphAudience": base,
+            "media": base,
+            "suffixes": { "storage": blob, "keyVaultDns": "vault.azure.net", "acrLoginServer": "azurecr.io" },
+        }),
+    )
 }

@@ -172,16 +172,14 @@ fn incoming(request: &HttpRequest, door: Door) -> Incoming {
     }
 }
 
-fn finish(
-    answer: Answer,
-    request: &HttpRequest,
-    certificate: Option<Certificate>,
-) -> Result<HttpResponse, HttpError> {
+fn finish(answer: Answer, request: &HttpRequest, certificate: Option<Certificate>) -> Result<HttpResponse, HttpError> {
     let (host, max_body) = (request.url.host_str().unwrap_or_default(), request.max_body);
     let failed = |kind, message: String| Err(HttpError { kind, delivery: Delivery::Unknown, message });
     match answer.ending {
         Ending::Reset => failed(HttpErrorKind::Broken, format!("{host} reset the connection")),
-        Ending::Truncated(_) => failed(HttpErrorKind::Broken, format!("{host} closed the connection within the answer")),
+        Ending::Truncated(_) => {
+            failed(HttpErrorKind::Broken, format!("{host} closed the connection within the answer"))
+        }
         Ending::Whole(mut reply) => {
             reply.headers.insert(CONTENT_LENGTH, reply.body.len().into());
             if request.method == Method::HEAD {

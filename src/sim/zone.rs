@@ -79,21 +79,24 @@ fn zone_id(desk: &Desk<'_>) -> String {
 fn the_zone(desk: &Desk<'_>) -> Reply {
     let records = desk.state.records.values().filter(|record| record.current.is_some()).count();
     let servers: Vec<String> = desk.scenario.dns.name_servers.iter().map(|server| format!("{server}.")).collect();
-    Reply::json(StatusCode::OK, &json!({
-        "id": zone_id(desk),
-        "name": desk.scenario.zone.name,
-        "type": KIND,
-        "etag": "00000002-0000-0000-7f1b-6d2c6f3fd901",
-        "location": "global",
-        "tags": {},
-        "properties": {
-            "maxNumberOfRecordSets": 10000,
-            "nameServers": servers,
-            // SOA and NS are record sets too.
-            "numberOfRecordSets": records + 2,
-            "zoneType": "Public",
-        },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": zone_id(desk),
+            "name": desk.scenario.zone.name,
+            "type": KIND,
+            "etag": "00000002-0000-0000-7f1b-6d2c6f3fd901",
+            "location": "global",
+            "tags": {},
+            "properties": {
+                "maxNumberOfRecordSets": 10000,
+                "nameServers": servers,
+                // SOA and NS are record sets too.
+                "numberOfRecordSets": records + 2,
+                "zoneType": "Public",
+            },
+        }),
+    )
 }
 
 fn list(desk: &Desk<'_>) -> Reply {
