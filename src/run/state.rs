@@ -383,16 +383,26 @@ impl State {
             record.note = None;
             record.ended_at = Some(at);
         }
-        if let (StepState::Skipped { .. }, false) = (&self.steps[place].state, met_before) {
-            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::new());
-        }
-        if let (StepState::Succeeded { outputs }, false) = (&self.steps[place].state, met_before) {
-            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::clone(outputs));
-            self.done.push(place);
-        }
         self.index_step(place);
         if self.is_met(place) && !met_before {
             self.finished += 1;
+            // What was skipped or failed and is tolerated gave no outputs, and never will.
+            let outputs = match &self.steps[place].state {
+                StepState::Succeeded { outputs } => {
+                    self.done.push(place);
+                    Map::clone(outputs)
+                }
+                StepState::Pending { .. }
+                | StepState::Running { .. }
+                | StepState::Waiting { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Failed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. } => Map::new(),
+            };
+            self.scope.set_outputs(self.plan.steps[place].id.clone(), outputs);
             for dependent in self.dependents[place].clone() {
                 self.unmet[dependent] -= 1;
                 self.index_step(dependent);
