@@ -281,7 +281,8 @@ fn unresolved_error(unresolved: &Unresolved) -> StepError {
 /// How the drive ends, when nothing is left to do in it.
 fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
     let stopped = |outcome, reason: String| Some(Event::RunStopped { outcome, reason });
-    if state.active.iter().any(|place| live(*place)) {
+    // What runs for a step that only waits is stopped, and nothing would come of waiting for it.
+    if state.active.iter().any(|place| task(state, *place).is_some() && live(*place)) {
         return None;
     }
     if let Some(stop) = &state.stop {
