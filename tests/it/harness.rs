@@ -52,7 +52,8 @@ impl Stage {
 
     pub fn with(scenario: Scenario, text: &str) -> Self {
         let clock = Clock::starting_at(beginning());
-        let runbook = runbook::check("test.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let runbook = runbook::check("test.yaml", text.as_bytes())
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         Self {
             world: World::new(scenario, clock.clone()),
             clock,
@@ -74,7 +75,8 @@ impl Stage {
     pub async fn plan(&self) -> Plan {
         let site = self.world.site();
         let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
-        let parameters = bind(&self.runbook, &given, self.mode).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let parameters =
+            bind(&self.runbook, &given, self.mode).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         let ingredients = Ingredients { runbook: &self.runbook, parameters, mode: self.mode, site };
         plan::make(ingredients, Arc::new(self.context())).await
     }
@@ -82,7 +84,11 @@ impl Stage {
     /// A first process: plans, writes the plan, drives. `Err` when the power went.
     pub async fn start(&mut self, cut: Option<PowerCut>) -> Result<State, EngineError> {
         let plan = self.plan().await;
-        assert!(plan.findings.iter().all(|finding| finding.severity != plan::facts::Severity::Blocker), "{:#?}", plan.findings);
+        assert!(
+            plan.findings.iter().all(|finding| finding.severity != plan::facts::Severity::Blocker),
+            "{:#?}",
+            plan.findings
+        );
         let planned = Event::Planned { run: RunId("test-run".into()), plan: Arc::new(plan), by: person("ann") };
         let mut journal = Journal::in_memory(self.disk.clone(), cut);
         let at = self.clock.now();
@@ -111,7 +117,8 @@ impl Stage {
 
     async fn drive(&mut self, state: State, journal: Journal) -> Result<State, EngineError> {
         let (sender, directives) = mpsc::channel::<Directive>(16);
-        let observers = if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
+        let observers =
+            if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
         let driver = Driver { by: person("ann"), pid: 1, version: "test".into(), first: Vec::new() };
         let (state, journal) =
             engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;

@@ -155,8 +155,7 @@ fn killed_at_five_moments_it_resumes_with_each_effect_once() {
                 assert!(first.until(&simulator, &run, kind, step), "{kind} {step} never came: {}", first.finish().2);
                 first.kill();
 
-                let mut second =
-                    Watched::start(simulator.lifeboat(&["resume", &run, "--yes", "--output", "json"]));
+                let mut second = Watched::start(simulator.lifeboat(&["resume", &run, "--yes", "--output", "json"]));
                 // Killed while it waited for an approval, that approval is asked for again only by the second.
                 if state_word(&simulator, &run, "approve") == "running" {
                     approve(&simulator, &run);
