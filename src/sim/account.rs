@@ -51,28 +51,31 @@ fn account(desk: &Desk<'_>) -> Reply {
         Some(listening) => format!("http://127.0.0.1:{}/{}/", listening.http, storage.account),
         None => format!("https://{}.blob.core.windows.net/", storage.account),
     };
-    Reply::json(StatusCode::OK, &json!({
-        "sku": { "name": "Standard_ZRS", "tier": "Standard" },
-        "kind": "StorageV2",
-        "id": id(desk),
-        "name": storage.account,
-        "type": KIND,
-        "location": compact(&storage.location),
-        "tags": {},
-        "properties": {
-            "provisioningState": "Succeeded",
-            "primaryLocation": compact(&storage.location),
-            "statusOfPrimary": available,
-            "primaryEndpoints": { "blob": blob },
-            "allowSharedKeyAccess": storage.shared_key,
-            "publicNetworkAccess": "Enabled",
-            "networkAcls": {
-                "bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [],
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "sku": { "name": "Standard_ZRS", "tier": "Standard" },
+            "kind": "StorageV2",
+            "id": id(desk),
+            "name": storage.account,
+            "type": KIND,
+            "location": compact(&storage.location),
+            "tags": {},
+            "properties": {
+                "provisioningState": "Succeeded",
+                "primaryLocation": compact(&storage.location),
+                "statusOfPrimary": available,
+                "primaryEndpoints": { "blob": blob },
+                "allowSharedKeyAccess": storage.shared_key,
+                "publicNetworkAccess": "Enabled",
+                "networkAcls": {
+                    "bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [],
+                },
+                "supportsHttpsTrafficOnly": true,
+                "accessTier": "Hot",
             },
-            "supportsHttpsTrafficOnly": true,
-            "accessTier": "Hot",
-        },
-    }))
+        }),
+    )
 }
 
 fn blob_service(desk: &Desk<'_>) -> Reply {
@@ -84,10 +87,13 @@ fn blob_service(desk: &Desk<'_>) -> Reply {
     } else {
         json!([])
     };
-    Reply::json(StatusCode::OK, &json!({
-        "id": format!("{}/blobServices/default", id(desk)),
-        "name": "default",
-        "type": format!("{KIND}/blobServices"),
-        "properties": { "cors": { "corsRules": rules }, "deleteRetentionPolicy": { "enabled": false } },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": format!("{}/blobServices/default", id(desk)),
+            "name": "default",
+            "type": format!("{KIND}/blobServices"),
+            "properties": { "cors": { "corsRules": rules }, "deleteRetentionPolicy": { "enabled": false } },
+        }),
+    )
 }

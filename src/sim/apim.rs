@@ -65,7 +65,8 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
         ["products"] if reads => list(place, &service.content.products),
         ["subscriptions"] if reads => list(place, &service.content.subscriptions),
         ["namedvalues"] if reads => list(place, &service.content.named_values),
-        [] | ["restore" | "backup" | "workspaces" | "apis" | "products" | "subscriptions" | "namedvalues"]
+        []
+        | ["restore" | "backup" | "workspaces" | "apis" | "products" | "subscriptions" | "namedvalues"]
         | ["operationresults", _] => arm::no_method(incoming),
         _ => arm::no_route(incoming),
     }
@@ -198,8 +199,9 @@ fn no_access(desk: &Desk<'_>, service: &ServiceState, parameters: &Parameters) -
             (!known || !desk.scenario.storage.shared_key)
                 .then(|| "The storage account refused the access key.".to_owned())
         }
-        "SystemAssignedManagedIdentity" => (!has(Identity::SystemAssigned))
-            .then(|| "The service has no system-assigned managed identity.".to_owned()),
+        "SystemAssignedManagedIdentity" => {
+            (!has(Identity::SystemAssigned)).then(|| "The service has no system-assigned managed identity.".to_owned())
+        }
         "UserAssignedManagedIdentity" => (!has(Identity::UserAssigned) || parameters.client_id.is_none())
             .then(|| "The service has no user-assigned managed identity with this client id.".to_owned()),
         other => Some(format!("'{other}' is not an access type.")),
@@ -250,17 +252,20 @@ pub(super) fn settle(desk: &mut Desk<'_>) {
             }
             Planned::BackedUp { blob } => {
                 let body = BlobBody::Backup { tier: service.spec.tier.clone(), content: service.content.clone() };
-                desk.state.blobs.insert(blob, Blob {
-                    created: ended_at,
-                    modified: ended_at,
-                    etag,
-                    size: BACKUP_SIZE,
-                    content_type: "application/octet-stream".to_owned(),
-                    tier: "Hot".to_owned(),
-                    copy_status: None,
-                    metadata: BTreeMap::new(),
-                    body,
-                });
+                desk.state.blobs.insert(
+                    blob,
+                    Blob {
+                        created: ended_at,
+                        modified: ended_at,
+                        etag,
+                        size: BACKUP_SIZE,
+                        content_type: "application/octet-stream".to_owned(),
+                        tier: "Hot".to_owned(),
+                        copy_status: None,
+                        metadata: BTreeMap::new(),
+                        body,
+                    },
+                );
                 desk.state.effects.backups_completed += 1;
             }
             Planned::Failed { .. } => {}
@@ -281,7 +286,9 @@ fn service_json(desk: &Desk<'_>, name: &str) -> Value {
     let user = matches!(spec.identity, Identity::UserAssigned | Identity::Both);
     let identity = match (system, user) {
         (false, false) => Value::Null,
-        (true, false) => json!({ "type": "SystemAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant }),
+        (true, false) => {
+            json!({ "type": "SystemAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant })
+        }
         (false, true) => json!({ "type": "UserAssigned", "userAssignedIdentities": user_identities(&id) }),
         (true, true) => json!({
             "type": "SystemAssigned, UserAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant,

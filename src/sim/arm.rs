@@ -26,7 +26,10 @@ impl Place<'_> {
     /// Whether the rest begins with these segments. `*` stands for any one.
     fn begins(&self, pattern: &[&str]) -> bool {
         self.rest.len() >= pattern.len()
-            && pattern.iter().zip(&self.rest).all(|(wanted, found)| *wanted == "*" || wanted.eq_ignore_ascii_case(found))
+            && pattern
+                .iter()
+                .zip(&self.rest)
+                .all(|(wanted, found)| *wanted == "*" || wanted.eq_ignore_ascii_case(found))
     }
 }
 
@@ -93,10 +96,13 @@ fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     let place = match rest {
         [] => {
             let id = &desk.scenario.subscription;
-            return Reply::json(StatusCode::OK, &json!({
-                "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": desk.scenario.tenant,
-                "displayName": "lifeboat simulator", "state": "Enabled",
-            }));
+            return Reply::json(
+                StatusCode::OK,
+                &json!({
+                    "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": desk.scenario.tenant,
+                    "displayName": "lifeboat simulator", "state": "Enabled",
+                }),
+            );
         }
         [groups, group] if groups.eq_ignore_ascii_case("resourceGroups") => return group_of(desk, incoming, group),
         [groups, group, providers, rest @ ..]
@@ -163,13 +169,16 @@ fn group_of(desk: &Desk<'_>, incoming: &Incoming, group: &str) -> Reply {
         return no_method(incoming);
     }
     let Some(location) = location_of(desk, group) else { return group_not_found(group) };
-    Reply::json(StatusCode::OK, &json!({
-        "id": format!("/subscriptions/{}/resourceGroups/{group}", desk.scenario.subscription),
-        "name": group,
-        "type": "Microsoft.Resources/resourceGroups",
-        "location": compact(&location),
-        "properties": { "provisioningState": "Succeeded" },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": format!("/subscriptions/{}/resourceGroups/{group}", desk.scenario.subscription),
+            "name": group,
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": compact(&location),
+            "properties": { "provisioningState": "Succeeded" },
+        }),
+    )
 }
 
 fn group_not_found(group: &str) -> Reply {

@@ -1,4 +1,4 @@
-//! Base64, as far as Azure's operation ids, ETags and markers need it. Not for secrets: not constant time.
+//! Base64, as far as Azure's operation ids, etags and markers need it. Not for secrets: not constant time.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -65,7 +65,9 @@ fn refuse(desk: &Desk<'_>, incoming: &Incoming) -> Option<Reply> {
     if let Some(refusal) = arm::refuse_token(desk, incoming) {
         let challenge = refusal.headers.get("www-authenticate").cloned();
         let (code, message) = match incoming.header("authorization") {
-            Some(_) => ("InvalidAuthenticationInfo", "Server failed to authenticate the request: the token is not valid."),
+            Some(_) => {
+                ("InvalidAuthenticationInfo", "Server failed to authenticate the request: the token is not valid.")
+            }
             None => ("NoAuthenticationInformation", "Server failed to authenticate the request."),
         };
         let mut refusal = error(StatusCode::UNAUTHORIZED, code, message);

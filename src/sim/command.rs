@@ -9,12 +9,14 @@ use std::{
 
 use super::{
     scenario::{LONGEST_SCENARIO, Scenario},
-    serve::{Addresses, ListenOptions, ServeError, serve},
+    serve::{Addresses, ListenOptions, ServeError, Serving, serve},
     sinks::write_private,
     world::World,
 };
 use crate::clock::Clock;
 
+/// Slowest at which the end of a restore is still ahead of anybody's patience.
+const SLOWEST: f64 = 0.01;
 /// Fastest that waits of a second can still be told apart on the machine.
 const FASTEST: f64 = 100_000.0;
 
@@ -74,9 +76,7 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
     }
     let addresses = serving.addresses();
     let site = arguments.site_out.clone().unwrap_or_else(|| addresses.directory.join("site.yaml"));
-    // JSON is YAML.
-    let text = serde_json::to_string_pretty(&serving.site()).expect("a site is plain data");
-    write_private(&site, format!("{text}\n").as_bytes()).map_err(|error| unwritable(&site, &error))?;
+    write_site(&serving, &site).map_err(|error| unwritable(&site, &error))?;
     announce(&world, addresses, &site).map_err(|error| unwritable(Path::new("standard output"), &error))?;
     stopped.await;
     serving.shutdown().await;
@@ -84,10 +84,10 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
 }
 
 fn world(arguments: &SimArguments) -> Result<Arc<World>, SimError> {
-    if !(arguments.speed > 0.0 && arguments.speed <= FASTEST) {
+    if !(SLOWEST..=FASTEST).contains(&arguments.speed) {
         return Err(SimError {
             message: format!("{} is not a speed", arguments.speed),
-            hint: format!("choose a number above 0, at most {FASTEST}"),
+            hint: format!("choose a number between {SLOWEST} and {FASTEST}"),
         });
     }
     if let Some(kept) = arguments.state.as_deref().filter(|path| path.exists()) {
@@ -120,6 +120,12 @@ pub fn read_scenario(path: &Path) -> Result<Scenario, SimError> {
     io::Read::read_to_string(&mut io::Read::take(file, LONGEST_SCENARIO as u64 + 1), &mut text)
         .map_err(|error| wrong(error.to_string()))?;
     Scenario::parse(&text).map_err(|error| wrong(error.message))
+}
+
+fn write_site(serving: &Serving, path: &Path) -> io::Result<()> {
+    // JSON is YAML.
+    let text = serde_json::to_string_pretty(&serving.site()).map_err(io::Error::other)?;
+    write_private(path, format!("{text}\n").as_bytes())
 }
 
 /// Where everything is, and what to type next.

@@ -1,4 +1,4 @@
-//! Entra ID's token endpoint and the cloud's metadata: enough for the credentials that azure_identity has.
+//! Entra ID's token endpoint and the cloud's metadata: enough for the credentials that `azure_identity` has.
 //! Any client with any secret gets a token; none of them is looked at further or kept.
 
 use http::{Method, StatusCode};
@@ -52,24 +52,30 @@ fn token(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     }
     let token = mint(desk);
     // Clients of this endpoint count real seconds.
-    let seconds = (desk.scenario.token_lifetime.as_secs_f64() / desk.speed).max(1.0).floor();
-    Reply::json(StatusCode::OK, &json!({
-        "token_type": "Bearer", "expires_in": seconds as u64, "ext_expires_in": seconds as u64, "access_token": token,
-    }))
+    let seconds = desk.scenario.token_lifetime.div_f64(desk.speed).as_secs().max(1);
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
+        }),
+    )
     .with("cache-control", "no-store, no-cache")
 }
 
 fn openid(desk: &Desk<'_>, incoming: &Incoming, tenant: &str) -> Reply {
     let base = format!("{}://{}", incoming.scheme, incoming.authority);
-    Reply::json(StatusCode::OK, &json!({
-        "token_endpoint": format!("{base}/{tenant}/oauth2/v2.0/token"),
-        "authorization_endpoint": format!("{base}/{tenant}/oauth2/v2.0/authorize"),
-        "issuer": format!("{base}/{}/v2.0", desk.scenario.tenant),
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "tenant_region_scope": "EU",
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "token_endpoint": format!("{base}/{tenant}/oauth2/v2.0/token"),
+            "authorization_endpoint": format!("{base}/{tenant}/oauth2/v2.0/authorize"),
+            "issuer": format!("{base}/{}/v2.0", desk.scenario.tenant),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "tenant_region_scope": "EU",
+        }),
+    )
 }
 
 /// As `az cloud register` reads it.
@@ -79,17 +85,20 @@ fn metadata(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
         Some(_) => incoming.authority.clone(),
         None => "core.windows.net".to_owned(),
     };
-    Reply::json(StatusCode::OK, &json!({
-        "name": "LifeboatSimulator",
-        "portal": base,
-        "authentication": {
-            "loginEndpoint": base, "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
-            "tenant": "common", "identityProvider": "AAD",
-        },
-        "resourceManager": base,
-        "graph": base,
-        "graphAudience": base,
-        "media": base,
-        "suffixes": { "storage": blob, "keyVaultDns": "vault.azure.net", "acrLoginServer": "azurecr.io" },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "name": "LifeboatSimulator",
+            "portal": base,
+            "authentication": {
+                "loginEndpoint": base, "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
+                "tenant": "common", "identityProvider": "AAD",
+            },
+            "resourceManager": base,
+            "graph": base,
+            "graphAudience": base,
+            "media": base,
+            "suffixes": { "storage": blob, "keyVaultDns": "vault.azure.net", "acrLoginServer": "azurecr.io" },
+        }),
+    )
 }

@@ -35,9 +35,7 @@ pub(super) fn welcome(desk: &mut Desk<'_>, service: &str, host: Option<&str>) ->
     match trouble {
         Some(GatewayTrouble::Down | GatewayTrouble::Flap) => Welcome::Refused,
         _ if lost => Welcome::Refused,
-        Some(GatewayTrouble::WrongCertificate) => {
-            Welcome::Shows(desk.authority.leaf(&["wrong.example"], OWN_VALIDITY))
-        }
+        Some(GatewayTrouble::WrongCertificate) => Welcome::Shows(desk.authority.leaf(&["wrong.example"], OWN_VALIDITY)),
         Some(GatewayTrouble::ExpiredCertificate) => {
             let host = named.cloned().unwrap_or_else(|| state.gateway_host());
             Welcome::Shows(desk.authority.leaf(&[&host], EXPIRED))
@@ -82,8 +80,6 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, service: &str) ->
     });
     match api {
         Some(api) => Reply::json(StatusCode::OK, &json!({ "api": api.name, "served_by": state.spec.name })),
-        None => {
-            Reply::json(StatusCode::NOT_FOUND, &json!({ "statusCode": 404, "message": "Resource not found" }))
-        }
+        None => Reply::json(StatusCode::NOT_FOUND, &json!({ "statusCode": 404, "message": "Resource not found" })),
     }
 }

@@ -28,24 +28,27 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
         ("Available", "Available", "There aren't any known Azure platform problems affecting this resource.".to_owned())
     };
     let resource = incoming.path.split("/providers/Microsoft.ResourceHealth").next().unwrap_or_default();
-    Reply::json(StatusCode::OK, &json!({
-        "id": format!("{resource}/providers/Microsoft.ResourceHealth/availabilityStatuses/current"),
-        "name": "current",
-        "type": "Microsoft.ResourceHealth/AvailabilityStatuses",
-        "location": super::state::compact(&location),
-        "properties": {
-            "availabilityState": state,
-            "title": title,
-            "summary": summary,
-            "reasonType": if lost { "Unplanned" } else { "" },
-            "reasonChronicity": "Persistent",
-            // Azure writes it so.
-            "occuredTime": desk.state.started.to_string(),
-            "reportedTime": desk.now.to_string(),
-            "recommendedActions": [],
-            "serviceImpactingEvents": [],
-        },
-    }))
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "id": format!("{resource}/providers/Microsoft.ResourceHealth/availabilityStatuses/current"),
+            "name": "current",
+            "type": "Microsoft.ResourceHealth/AvailabilityStatuses",
+            "location": super::state::compact(&location),
+            "properties": {
+                "availabilityState": state,
+                "title": title,
+                "summary": summary,
+                "reasonType": if lost { "Unplanned" } else { "" },
+                "reasonChronicity": "Persistent",
+                // Azure writes it so.
+                "occuredTime": desk.state.started.to_string(),
+                "reportedTime": desk.now.to_string(),
+                "recommendedActions": [],
+                "serviceImpactingEvents": [],
+            },
+        }),
+    )
 }
 
 /// Where a resource is; none: there is no such resource.
@@ -55,7 +58,8 @@ fn location(desk: &Desk<'_>, place: &Place<'_>) -> Option<String> {
     let (home, location) = if kind.eq_ignore_ascii_case("service") {
         let spec = &desk.state.services.get(&name)?.spec;
         (&spec.group, &spec.location)
-    } else if kind.eq_ignore_ascii_case("storageAccounts") && name.eq_ignore_ascii_case(&desk.scenario.storage.account) {
+    } else if kind.eq_ignore_ascii_case("storageAccounts") && name.eq_ignore_ascii_case(&desk.scenario.storage.account)
+    {
         (&desk.scenario.storage.group, &desk.scenario.storage.location)
     } else {
         return None;

@@ -10,37 +10,37 @@
 //! One function answers every request, whichever way it came in. Time is the [`crate::clock::Clock`]'s;
 //! chance is the scenario's seed. It never reaches out of the machine and never acts on real Azure.
 
-pub mod scenario;
 mod built_in;
 pub mod fault;
 pub mod observe;
+pub mod scenario;
 
-mod world;
-mod state;
-mod stock;
 mod authority;
 mod base64;
 mod sinks;
+mod state;
+mod stock;
+mod world;
 
-mod exchange;
-mod respond;
-mod arm;
-mod apim;
 mod account;
-mod health;
-mod zone;
+mod apim;
+mod arm;
 mod blob;
 mod entra;
+mod exchange;
 mod gateway;
+mod health;
 mod names;
+mod respond;
+mod zone;
 
-mod seam;
-mod serve;
+pub mod command;
 mod doors;
-mod wire;
 mod name_server;
 mod place;
-pub mod command;
+mod seam;
+mod serve;
+mod wire;
 
 pub use command::SimArguments;
 pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, Moment, On, Status};

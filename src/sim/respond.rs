@@ -213,7 +213,9 @@ fn error(desk: &mut Desk<'_>, incoming: &Incoming, status: &Status) -> Reply {
     let message = status.message.clone().unwrap_or_else(|| format!("The simulator was told to answer {code}."));
     let reply = match incoming.door {
         Door::Gateway(_) => Reply::empty(code),
-        Door::Front => arm::dress(desk, incoming, Reply::error(code, status.error_code.as_deref().unwrap_or(usual), message)),
+        Door::Front => {
+            arm::dress(desk, incoming, Reply::error(code, status.error_code.as_deref().unwrap_or(usual), message))
+        }
     };
     match status.retry_after {
         Some(after) => reply.with("retry-after", desk.retry_after(after.as_secs())),
@@ -243,6 +245,7 @@ fn name(act: &Act) -> String {
 /// A signature in a URL is as good as a key.
 fn without_signature(url: &str) -> String {
     let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
-    let masked: Vec<&str> = query.split('&').map(|pair| if pair.starts_with("sig=") { "sig=***" } else { pair }).collect();
+    let masked: Vec<&str> =
+        query.split('&').map(|pair| if pair.starts_with("sig=") { "sig=***" } else { pair }).collect();
     format!("{path}?{}", masked.join("&"))
 }

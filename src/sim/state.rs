@@ -111,7 +111,10 @@ pub(super) struct Blob {
 pub(super) enum BlobBody {
     Text(String),
     /// A backup: opaque to everybody but the service.
-    Backup { tier: String, content: Content },
+    Backup {
+        tier: String,
+        content: Content,
+    },
     Bytes(Vec<u8>),
 }
 
@@ -192,15 +195,18 @@ impl State {
         state.account_keys = [(); 2].map(|()| base64::encode(format!("{}{}", state.guid(), state.guid()).as_bytes()));
         for (place, spec) in [&scenario.active, &scenario.standby].into_iter().enumerate() {
             let revision = 3_170_000 + (state.draw() >> 48);
-            state.services.insert(spec.name.to_ascii_lowercase(), ServiceState {
-                spec: spec.clone(),
-                address: Ipv4Addr::new(203, 0, 113, 10 + u8::try_from(place).expect("two services")),
-                provisioning_state: "Succeeded".to_owned(),
-                target_state: String::new(),
-                revision,
-                content: spec.content.clone(),
-                restored_from: None,
-            });
+            state.services.insert(
+                spec.name.to_ascii_lowercase(),
+                ServiceState {
+                    spec: spec.clone(),
+                    address: Ipv4Addr::new(203, 0, 113, 10 + u8::try_from(place).expect("two services")),
+                    provisioning_state: "Succeeded".to_owned(),
+                    target_state: String::new(),
+                    revision,
+                    content: spec.content.clone(),
+                    restored_from: None,
+                },
+            );
         }
         for (name, record) in &scenario.zone.records {
             let set = RecordSet {

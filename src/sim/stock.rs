@@ -27,7 +27,7 @@ pub(super) fn fill(scenario: &Scenario, state: &mut State, authority: &Authority
     for trap in &backups.traps {
         put(scenario, state, authority, trap.age, |blob| match trap.kind {
             TrapKind::Empty => blob.size = 0,
-            TrapKind::Archived => blob.tier = "Archive".to_owned(),
+            TrapKind::Archived => "Archive".clone_into(&mut blob.tier),
             TrapKind::Copying => blob.copy_status = Some("pending".to_owned()),
         });
     }
@@ -60,16 +60,19 @@ fn put(
         let text = manifest(scenario, state, authority, &name, created);
         let etag = format!("0x8DE{:012X}", state.draw() >> 16);
         let size = text.len() as u64;
-        state.blobs.insert(format!("{name}.manifest.json"), Blob {
-            etag,
-            size,
-            content_type: "application/json".to_owned(),
-            tier: "Hot".to_owned(),
-            copy_status: None,
-            metadata: BTreeMap::new(),
-            body: BlobBody::Text(text),
-            ..blob.clone()
-        });
+        state.blobs.insert(
+            format!("{name}.manifest.json"),
+            Blob {
+                etag,
+                size,
+                content_type: "application/json".to_owned(),
+                tier: "Hot".to_owned(),
+                copy_status: None,
+                metadata: BTreeMap::new(),
+                body: BlobBody::Text(text),
+                ..blob.clone()
+            },
+        );
     }
     state.blobs.insert(name, blob);
 }
