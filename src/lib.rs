@@ -32,3 +32,4 @@ pub mod runbook;
 pub mod sim;
 pub mod site;
 pub mod store;
+pub mod style;

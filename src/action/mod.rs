@@ -1,107 +1,44 @@
 //! Actions: each probes (reads), performs (changes) and may undo. A closed enum and a library of functions.
 //!
+//! ```text
+//!  plan ──► probe                                       engine ──► perform · follow · settle · undo
+//!             └───────────────► dispatch: one match each ◄───────────┘
+//!  arguments (typed) ─► one module per action ─► azure/ net/       recorder ─► the journal
+//! ```
+//!
 //! The rules that every action keeps:
 //! - `probe` never writes. It is also what the dry run does.
 //! - `perform` reads again what may have moved, then `record.intend(…)`, then sends the one request, then
 //!   `record.accepted(…)` where Azure gave an operation, then follows it.
-//! - An error after `intend` whose outcome is unknown is [`Disposition::InDoubt`], never retryable.
+//! - An error after `intend` whose outcome is unknown is [`crate::run::Disposition::InDoubt`], never retryable.
 //! - `settle` only reads, and says what became of an intent.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod approval;
+pub mod arguments;
+pub mod choose;
+mod cname_notes;
+mod command;
+mod confirm_outage;
+mod context;
+mod dispatch;
+mod error;
+mod fact;
+mod find_latest;
+mod flip_cname;
+mod flip_undo;
+mod gateway_health;
+mod http_request;
+mod manifest;
+mod name_time;
+mod propagation;
+mod recorder;
+mod restore;
+mod restore_follow;
+mod restore_ready;
+mod standing;
+mod verify_standby;
+mod wait;
 
-use serde_json::{Map, Value};
-use tokio::sync::{mpsc, oneshot};
-
-use crate::{
-    azure::{Arm, Notice, NoticeSink, Operation},
-    clock::Clock,
-    net::{Dns, Http},
-    plan::facts::Fact,
-    run::{Intent, StepError},
-    runbook::StepId,
-    site::Site,
-};
-
-/// The world as an action sees it.
-#[derive(Clone, Debug)]
-pub struct Context {
-    pub clock: Clock,
-    pub http: Http,
-    pub dns: Dns,
-    pub arm: Arm,
-    pub site: Arc<Site>,
-    /// Identifies the run in DNS metadata and request ids.
-    pub run: String,
-    /// Longest timeout of an apim.restore step of the plan: how long a backup must stay valid.
-    pub restore_timeout: Duration,
-    /// For relative paths of `command` and secret files.
-    pub directory: PathBuf,
-}
-
-/// One step's arguments, resolved, and what the plan saw for it.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub step: StepId,
-    pub arguments: Map<String, Value>,
-    /// The facts of the step's probe at plan time; empty while planning.
-    pub planned: Vec<Fact>,
-}
-
-/// What a performed step gives.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Done {
-    pub outputs: Map<String, Value>,
-    /// What it saw, for the report.
-    pub evidence: Value,
-}
-
-/// A step's line to the journal.
-#[derive(Clone, Debug)]
-pub struct Recorder {
-    step: StepId,
-    sender: mpsc::UnboundedSender<(StepId, Message)>,
-}
-
-/// What a running step tells the engine.
-#[derive(Debug)]
-pub enum Message {
-    Intend(Intent, oneshot::Sender<()>),
-    Accepted(Operation, oneshot::Sender<()>),
-    Noted(Notice),
-    Finished(Result<Done, StepError>),
-}
-
-impl Recorder {
-    pub fn new(step: StepId, sender: mpsc::UnboundedSender<(StepId, Message)>) -> Self {
-        Self { step, sender }
-    }
-
-    /// Returns when the intent is durable. When it cannot be made durable this never returns: the step is cancelled.
-    pub async fn intend(&self, intent: Intent) {
-        self.durable(|done| Message::Intend(intent, done)).await;
-    }
-
-    /// Returns when the operation is durable, as `intend`.
-    pub async fn accepted(&self, operation: Operation) {
-        self.durable(|done| Message::Accepted(operation, done)).await;
-    }
-
-    /// Shows what is waited for. Does not wait and cannot fail.
-    pub fn note(&self, notice: Notice) {
-        let _closed = self.sender.send((self.step.clone(), Message::Noted(notice)));
-    }
-
-    pub fn sink(&self) -> NoticeSink {
-        let recorder = self.clone();
-        Arc::new(move |notice| recorder.note(notice))
-    }
-
-    async fn durable(&self, message: impl FnOnce(oneshot::Sender<()>) -> Message) {
-        let (done, durable) = oneshot::channel();
-        let sent = self.sender.send((self.step.clone(), message(done)));
-        if sent.is_err() || durable.await.is_err() {
-            // The engine has gone or its journal has failed: the request must never leave.
-            std::future::pending::<()>().await;
-        }
-    }
-}
+pub use context::{Call, Context, Done};
+pub use dispatch::{effect, expected, follow, perform, probe, settle, undo};
+pub use recorder::{Message, Recorder};

@@ -1,1 +1,150 @@
-//! skeleton
+//! Public Azure DNS: the zone and one CNAME record. Key case is odd: `TTL`, `CNAMERecord`, but `metadata`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::runbook::ResourceId;
+
+use super::{Arm, AzureError, AzureErrorKind, Reply};
+
+/// Newest stable (azure-facts 2.1).
+pub const API_VERSION: &str = "2018-05-01";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    pub name: String,
+    /// Without the trailing dot, lower case.
+    pub name_servers: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CnameRecord {
+    /// Relative: `api`.
+    pub name: String,
+    /// Without the trailing dot, lower case; empty in a record that is not stored yet.
+    pub fqdn: String,
+    pub etag: Option<String>,
+    /// Seconds.
+    pub ttl: u32,
+    /// As stored. None: an alias, or an empty set.
+    pub cname: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    /// `targetResource.id` of an alias record set.
+    pub alias: Option<String>,
+}
+
+pub async fn zone(arm: &Arm, id: &ResourceId) -> Result<Zone, AzureError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Properties {
+        name_servers: Option<Vec<String>>,
+    }
+    #[derive(Deserialize)]
+    struct Body {
+        name: Option<String>,
+        properties: Option<Properties>,
+    }
+    let body: Body = arm.get(arm.url(id, "", API_VERSION)).await?.read("the DNS zone")?;
+    let name_servers = body.properties.and_then(|properties| properties.name_servers).unwrap_or_default();
+    Ok(Zone {
+        name: body.name.unwrap_or_else(|| id.name().to_owned()),
+        name_servers: name_servers.iter().map(|server| plain(server)).collect(),
+    })
+}
+
+pub async fn cname(arm: &Arm, zone: &ResourceId, record: &str) -> Result<CnameRecord, AzureError> {
+    stored(arm.get(cname_url(arm, zone, record)).await?, record)
+}
+
+pub fn cname_url(arm: &Arm, zone: &ResourceId, record: &str) -> Url {
+    let mut url = arm.url(zone, "/CNAME", API_VERSION);
+    // As one segment: a slash or a question mark in a name cannot lead elsewhere. A URL of http always has segments.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.push(record);
+    }
+    url
+}
+
+/// What a PUT sends: the whole set, since a PUT replaces it. An alias and a literal name never stand together.
+pub fn cname_body(record: &CnameRecord) -> Value {
+    let mut properties = json!({ "TTL": record.ttl, "metadata": record.metadata });
+    match (&record.cname, &record.alias) {
+        (Some(cname), _) => properties["CNAMERecord"] = json!({ "cname": cname }),
+        (None, Some(alias)) => properties["targetResource"] = json!({ "id": alias }),
+        (None, None) => {}
+    }
+    json!({ "properties": properties })
+}
+
+/// Replaces the record set if it is still the one of `if_match`; gives it as it is now stored.
+///
+/// # Errors
+/// A 412 with `repeated_unknown` may be to our own first attempt: read the record again.
+pub async fn put_cname(
+    arm: &Arm,
+    zone: &ResourceId,
+    record: &CnameRecord,
+    if_match: &str,
+) -> Result<CnameRecord, AzureError> {
+    let url = cname_url(arm, zone, &record.name);
+    stored(arm.put(url, &cname_body(record), Some(if_match)).await?, &record.name)
+}
+
+#[derive(Deserialize)]
+struct RecordSet {
+    name: Option<String>,
+    etag: Option<String>,
+    properties: Option<Properties>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Properties {
+    // The newest preview and the private zones write it `ttl`.
+    #[serde(rename = "TTL", alias = "ttl")]
+    ttl: Option<u32>,
+    fqdn: Option<String>,
+    #[serde(rename = "CNAMERecord", alias = "cnameRecord")]
+    cname_record: Option<Target>,
+    metadata: Option<BTreeMap<String, Option<String>>>,
+    target_resource: Option<Alias>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    cname: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Alias {
+    id: Option<String>,
+}
+
+fn stored(reply: Reply, record: &str) -> Result<CnameRecord, AzureError> {
+    let etag = reply.headers.get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let set: RecordSet = reply.read("the record set")?;
+    let properties = set.properties.ok_or_else(|| {
+        AzureError::new(AzureErrorKind::Malformed, format!("the record set `{record}` has no properties"))
+    })?;
+    // A TTL of its own invention would be written back with the flip.
+    let ttl = properties
+        .ttl
+        .ok_or_else(|| AzureError::new(AzureErrorKind::Malformed, format!("the record set `{record}` has no TTL")))?;
+    let metadata = properties.metadata.unwrap_or_default();
+    Ok(CnameRecord {
+        name: set.name.unwrap_or_else(|| record.to_owned()),
+        fqdn: properties.fqdn.as_deref().map(plain).unwrap_or_default(),
+        etag: set.etag.or(etag),
+        ttl,
+        cname: properties.cname_record.and_then(|target| target.cname),
+        metadata: metadata.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect(),
+        alias: properties.target_resource.and_then(|alias| alias.id),
+    })
+}
+
+fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}

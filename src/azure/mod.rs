@@ -1,13 +1,23 @@
 //! Azure, as it is on the wire: tokens, the resource manager, long-running operations, and the
 //! resources that a failover touches. No policy here: what an answer means for a run is decided in `action`.
 
+mod advice;
 pub mod apim;
 pub mod arm;
+mod blobs;
 pub mod credential;
 pub mod dns;
+mod environment;
+mod exchange;
+pub mod health;
+mod identity_transport;
 pub mod operation;
+mod ready_token;
+mod refusal;
+mod retry_after;
 pub mod storage;
 
-pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink};
+pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink, Reply, RequestBody};
 pub use credential::TokenSource;
+pub use environment::Environment;
 pub use operation::{Operation, OperationState};

@@ -7,6 +7,8 @@ use std::{
 
 use crate::sim::World;
 
+pub use super::real_dns::RealDns;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
     A,
@@ -90,22 +92,5 @@ impl Dns {
             Self::Real(real) => real.panel(),
             Self::Simulated(world) => world.panel(),
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct RealDns {}
-
-impl RealDns {
-    async fn ask(&self, _: SocketAddr, _: &str, _: RecordKind, _: bool) -> Result<DnsAnswer, DnsError> {
-        unimplemented!("net helper")
-    }
-
-    async fn addresses(&self, _: &str) -> Result<Vec<IpAddr>, DnsError> {
-        unimplemented!("net helper")
-    }
-
-    fn panel(&self) -> Vec<SocketAddr> {
-        unimplemented!("net helper")
     }
 }

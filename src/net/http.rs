@@ -1,6 +1,6 @@
 //! HTTP: one request, one answer. Never follows a redirect, never repeats a request.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -9,12 +9,15 @@ use url::Url;
 
 use crate::sim::World;
 
+pub use super::real_http::{HttpOptions, RealHttp};
+
 /// Longest that one request may take, unless the caller says otherwise. ARM itself gives up after 120 s (azure-facts 1.5).
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest body that is read, unless the caller says otherwise. A blob listing of 5,000 names is below 8 MiB.
 pub const DEFAULT_MAX_BODY: usize = 16 << 20;
 
-#[derive(Clone, Debug)]
+/// Its `Debug` leaves the body out, which may hold a secret; headers that do are marked sensitive by who sets them.
+#[derive(Clone)]
 pub struct HttpRequest {
     pub method: Method,
     pub url: Url,
@@ -25,6 +28,18 @@ pub struct HttpRequest {
     pub max_body: usize,
     /// Connect here instead of looking the URL's host up; the URL's host stays SNI and Host.
     pub connect_to: Option<SocketAddr>,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &self.url.as_str())
+            .field("headers", &self.headers)
+            .field("body_bytes", &self.body.len())
+            .field("connect_to", &self.connect_to)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpRequest {
@@ -111,15 +126,5 @@ impl Http {
             Self::Real(real) => real.send(request).await,
             Self::Simulated(world) => world.http(request).await,
         }
-    }
-}
-
-/// reqwest, with the site's roots and resolvers.
-#[derive(Clone, Debug)]
-pub struct RealHttp {}
-
-impl RealHttp {
-    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        unimplemented!("net helper")
     }
 }

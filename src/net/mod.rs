@@ -1,8 +1,13 @@
 //! The two seams to the world: an HTTP transport and a DNS client. Each is a small enum,
 //! real or in-process simulator. No policy here: one request, one answer or one typed error.
 
+mod certificate;
 pub mod dns;
 pub mod http;
+mod real_dns;
+mod real_http;
 
-pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RecordData, RecordKind, ResponseCode};
-pub use http::{Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RealDns, RecordData, RecordKind, ResponseCode};
+pub use http::{
+    Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpOptions, HttpRequest, HttpResponse, RealHttp,
+};

@@ -1,6 +1,12 @@
 //! Plans: complete, immutable, with a digest.
 
 pub mod facts;
+pub mod graph;
+pub mod make;
+
+pub use make::{Ingredients, make};
+pub mod recovery;
+pub mod text;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,6 +19,10 @@ use crate::{
     site::Site,
 };
 use facts::{Finding, Probe};
+
+/// Version of the plan's JSON form. Changelog:
+/// 1. The first.
+pub const FORMAT: u32 = 1;
 
 /// How sure the plan is of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,35 @@
-//! skeleton
+//! What people and programs see: every view is a fold of the same facts.
+//!
+//! ```text
+//!  engine ─ events ─┬─ live     a terminal that can redraw
+//!                   ├─ lines    everything else
+//!                   └─ json     programs                      (story: one sentence an event)
+//!  State ───────────┬─ summary  after a drive                  (world: what is true; objectives; advice)
+//!                   ├─ status   at any time, from anywhere     (step: one step as people see it)
+//!                   └─ runs     all of them
+//! ```
+//!
+//! A view never claims what is not known: in doubt is in doubt. A view that cannot be written never stops a run.
+
+pub mod picture;
+
+pub mod advice;
+pub mod board;
+pub mod json;
+pub mod lines;
+pub mod live;
+pub mod objectives;
+pub mod outlet;
+pub mod runs;
+pub mod standing;
+pub mod status;
+pub mod step;
+pub mod story;
+pub mod summary;
+pub mod world;
+
+pub use advice::{Advice, Commands};
+pub use objectives::{Judgement, Objective, ObjectiveVerdict, objectives};
+pub use standing::Standing;
+pub use status::Status;
+pub use summary::Summary;

@@ -153,7 +153,7 @@ pub enum Event {
         attempt: u32,
         deadline: Timestamp,
         /// The arguments with every expression resolved.
-        arguments: Value,
+        arguments: Arc<Map<String, Value>>,
     },
     /// Written and synced before the request leaves.
     ChangeIntended {
@@ -233,4 +233,32 @@ pub enum Event {
         outcome: Outcome,
         reason: String,
     },
+}
+
+impl Event {
+    /// The `type` of the event, as it is journalled.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::DriverAttached { .. } => "driver-attached",
+            Self::Confirmed { .. } => "confirmed",
+            Self::StepStarted { .. } => "step-started",
+            Self::ChangeIntended { .. } => "change-intended",
+            Self::OperationAccepted { .. } => "operation-accepted",
+            Self::StepNoted { .. } => "step-noted",
+            Self::StepSucceeded { .. } => "step-succeeded",
+            Self::StepFailed { .. } => "step-failed",
+            Self::StepSkipped { .. } => "step-skipped",
+            Self::StepInDoubt { .. } => "step-in-doubt",
+            Self::StepSettled { .. } => "step-settled",
+            Self::ApprovalGiven { .. } => "approval-given",
+            Self::ApprovalRefused { .. } => "approval-refused",
+            Self::UndoStarted { .. } => "undo-started",
+            Self::UndoIntended { .. } => "undo-intended",
+            Self::UndoSucceeded { .. } => "undo-succeeded",
+            Self::UndoFailed { .. } => "undo-failed",
+            Self::StopRequested { .. } => "stop-requested",
+            Self::RunStopped { .. } => "run-stopped",
+        }
+    }
 }

@@ -1,5 +1,14 @@
 //! Runs: events, their fold, the pure decision, and the one loop that acts.
 
+pub mod decide;
+pub mod engine;
 pub mod event;
+pub mod journal;
+pub mod state;
+pub mod transition;
 
+pub use engine::EngineError;
 pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, Verdict};
+pub use journal::{Journal, JournalError, PowerCut, Record};
+pub use state::{State, StepState};
+pub use transition::Illegal;

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     scenario::{LONGEST_SCENARIO, Scenario},
-    serve::{Addresses, ListenOptions, ServeError, Serving, serve},
+    serve::{Addresses, ListenOptions, ServeError, serve},
     sinks::write_private,
     world::World,
 };
@@ -76,7 +76,9 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
     }
     let addresses = serving.addresses();
     let site = arguments.site_out.clone().unwrap_or_else(|| addresses.directory.join("site.yaml"));
-    write_site(&serving, &site).map_err(|error| unwritable(&site, &error))?;
+    let ca_file = serving.addresses().ca_file.display().to_string();
+    let text = serving.site().to_yaml(Some(&ca_file));
+    write_private(&site, text.as_bytes()).map_err(|error| unwritable(&site, &error))?;
     announce(&world, addresses, &site).map_err(|error| unwritable(Path::new("standard output"), &error))?;
     stopped.await;
     serving.shutdown().await;
@@ -120,12 +122,6 @@ pub fn read_scenario(path: &Path) -> Result<Scenario, SimError> {
     io::Read::read_to_string(&mut io::Read::take(file, LONGEST_SCENARIO as u64 + 1), &mut text)
         .map_err(|error| wrong(error.to_string()))?;
     Scenario::parse(&text).map_err(|error| wrong(error.message))
-}
-
-fn write_site(serving: &Serving, path: &Path) -> io::Result<()> {
-    // JSON is YAML.
-    let text = serde_json::to_string_pretty(&serving.site()).map_err(io::Error::other)?;
-    write_private(path, format!("{text}\n").as_bytes())
 }
 
 /// Where everything is, and what to type next.

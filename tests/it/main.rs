@@ -9,6 +9,7 @@ mod crash;
 mod decide;
 mod docs;
 mod faults;
+mod harness;
 mod journal;
 mod net;
 mod problems;

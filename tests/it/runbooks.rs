@@ -1,1 +1,80 @@
-//! skeleton
+//! Every shipped runbook and example: read, checked, bound, drawn.
+
+use std::path::{Path, PathBuf};
+
+use lifeboat::{
+    report::picture::Picture,
+    runbook::{self, Given, Mode, Runbook, Scope},
+    site,
+};
+
+fn shipped() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn read(path: &Path) -> Runbook {
+    let bytes = std::fs::read(path).unwrap();
+    runbook::check(path.to_str().unwrap(), &bytes).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+fn example(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap()
+}
+
+#[test]
+fn every_runbook_has_no_problems_and_says_what_each_step_does() {
+    for path in shipped() {
+        let runbook = read(&path);
+        assert!(runbook.description.is_some(), "{}", path.display());
+        for step in &runbook.steps {
+            assert!(step.description.is_some(), "{}: {}", path.display(), step.id);
+        }
+        for parameter in &runbook.parameters {
+            assert!(parameter.description.is_some(), "{}: {}", path.display(), parameter.name);
+        }
+    }
+}
+
+#[test]
+fn the_examples_give_every_parameter_in_every_mode() {
+    let site =
+        site::parse("site.yaml", &example("site.yaml")).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(site.ca_file, None);
+    let site = site.into_site(None).unwrap();
+    let parameters = example("parameters.yaml");
+    for path in shipped() {
+        let runbook = read(&path);
+        for mode in Mode::ALL {
+            let from_site = Given { site: site.parameters.clone(), ..Given::default() };
+            let from_file = Given { file: Some(("parameters.yaml", &parameters)), ..Given::default() };
+            let values = runbook::bind(&runbook, &from_site, mode).unwrap();
+            assert_eq!(values, runbook::bind(&runbook, &from_file, mode).unwrap());
+            assert_eq!(values["record"], if mode == Mode::Drill { "api-drill" } else { "api" });
+            // Everything that does not wait for another step can be resolved and fits.
+            let scope = Scope::new(values, mode, Some("run-1".to_owned()));
+            for step in &runbook.steps {
+                let (resolved, unknown) = scope.resolve_known(&step.arguments).unwrap();
+                if unknown.is_empty() {
+                    assert_eq!(runbook::check_arguments(step.action, &resolved), [], "{}", step.id);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_runbook_can_be_drawn() {
+    for path in shipped() {
+        let runbook = read(&path);
+        let picture = Picture::of(&runbook);
+        for drawing in [picture.text(), picture.mermaid(), picture.dot(), picture.svg()] {
+            for step in &runbook.steps {
+                assert!(drawing.contains(step.id.as_str()), "{} in {drawing}", step.id);
+            }
+        }
+    }
+}

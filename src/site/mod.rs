@@ -2,6 +2,12 @@
 //!
 //! Pure: parsing takes text; the caller reads files and the environment.
 
+mod credential;
+mod parse;
+mod yaml;
+
+pub use parse::{SiteFile, parse};
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use jiff::Timestamp;
@@ -49,6 +55,26 @@ pub struct Endpoints {
     pub blob: String,
 }
 
+impl Endpoints {
+    /// The endpoints of a cloud; `None` for `custom`, whose endpoints the site file gives.
+    pub fn preset(cloud: Cloud) -> Option<Self> {
+        let (resource_manager, authority, blob) = match cloud {
+            Cloud::Public => ("management.azure.com", "login.microsoftonline.com", "blob.core.windows.net"),
+            Cloud::UsGovernment => {
+                ("management.usgovcloudapi.net", "login.microsoftonline.us", "blob.core.usgovcloudapi.net")
+            }
+            Cloud::China => ("management.chinacloudapi.cn", "login.chinacloudapi.cn", "blob.core.chinacloudapi.cn"),
+            Cloud::Custom => return None,
+        };
+        Some(Self {
+            resource_manager: format!("https://{resource_manager}"),
+            scope: format!("https://{resource_manager}/.default"),
+            authority: format!("https://{authority}"),
+            blob: format!("https://{{account}}.{blob}"),
+        })
+    }
+}
+
 /// Where a secret is; never the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +91,7 @@ pub enum Credential {
         client_id: Option<String>,
         resource_id: Option<String>,
     },
-    /// Absent fields come from AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE.
+    /// Absent fields come from `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_FEDERATED_TOKEN_FILE`.
     WorkloadIdentity {
         tenant_id: Option<String>,
         client_id: Option<String>,

@@ -1,0 +1,100 @@
+//! What an action is given: the world, its arguments, and what the plan saw. Never reads any of it by itself.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    azure::{Arm, Environment, TokenSource, storage::Blobs},
+    clock::Clock,
+    net::{Dns, Http, HttpOptions, RealDns, RealHttp},
+    plan::facts::Fact,
+    runbook::{StepId, catalog},
+    sim::World,
+    site::Site,
+};
+
+/// The world as an action sees it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub clock: Clock,
+    pub http: Http,
+    pub dns: Dns,
+    pub arm: Arm,
+    pub blobs: Blobs,
+    pub site: Arc<Site>,
+    pub environment: Environment,
+    /// Identifies the run in DNS metadata and request ids.
+    pub run: String,
+    /// Longest timeout of an apim.restore step of the plan: how long a backup must stay valid.
+    pub restore_timeout: Duration,
+    /// For relative paths of `command` and secret files.
+    pub directory: PathBuf,
+}
+
+impl Context {
+    /// The real world of a site. Opens no connection and asks for no token.
+    ///
+    /// # Errors
+    /// A lower-case fragment: roots or resolvers that cannot be used.
+    pub fn real(site: Arc<Site>, clock: Clock, environment: Environment, directory: PathBuf) -> Result<Self, String> {
+        let dns = Dns::Real(RealDns::new(site.dns.resolvers.clone())?);
+        let options = HttpOptions { ca_pem: site.ca_certificates.clone(), ..HttpOptions::new(dns.clone()) };
+        let http = Http::Real(RealHttp::new(options)?);
+        Self::over(http, dns, site, clock, environment, directory)
+    }
+
+    /// The in-process simulator, without sockets.
+    ///
+    /// # Errors
+    /// A lower-case fragment: endpoints of the site that are no URLs.
+    pub fn simulated(world: Arc<World>, site: Arc<Site>, clock: Clock, directory: PathBuf) -> Result<Self, String> {
+        let (http, dns) = (Http::Simulated(world.clone()), Dns::Simulated(world));
+        Self::over(http, dns, site, clock, Environment::of([]), directory)
+    }
+
+    /// A context over any transport, for a run that has no name yet.
+    ///
+    /// # Errors
+    /// A lower-case fragment: endpoints of the site that are no URLs.
+    pub fn over(
+        http: Http,
+        dns: Dns,
+        site: Arc<Site>,
+        clock: Clock,
+        environment: Environment,
+        directory: PathBuf,
+    ) -> Result<Self, String> {
+        let endpoints = &site.endpoints;
+        let tokens = Arc::new(TokenSource::new(&site.credential, endpoints, http.clone(), environment.clone()));
+        let arm = Arm::new(http.clone(), endpoints, tokens.clone(), clock.clone())?;
+        let blobs = Blobs::new(http.clone(), endpoints, tokens, clock.clone());
+        let restore_timeout = catalog::ActionKind::Restore.entry().timeout;
+        Ok(Self { clock, http, dns, arm, blobs, site, environment, run: String::new(), restore_timeout, directory })
+    }
+
+    /// The same world for one run of one plan.
+    #[must_use]
+    pub fn for_run(mut self, run: impl Into<String>, restore_timeout: Duration) -> Self {
+        self.run = run.into();
+        self.restore_timeout = restore_timeout;
+        self
+    }
+}
+
+/// One step's arguments, resolved, and what the plan saw for it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub step: StepId,
+    pub arguments: Map<String, Value>,
+    /// The facts of the step's probe at plan time; empty while planning.
+    pub planned: Vec<Fact>,
+}
+
+/// What a performed step gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Done {
+    pub outputs: Map<String, Value>,
+    /// What it saw, for the report.
+    pub evidence: Value,
+}

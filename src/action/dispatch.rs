@@ -1,0 +1,193 @@
+//! One `match` over the closed set of actions for each thing that can be done with one.
+//!
+//! No policy here, and nothing is built or copied for an action that does not need it: the large ones are boxed, so
+//! that a step that only waits is a small future.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Call, Context, Done, Recorder, approval,
+    arguments::{RequestMethod, read},
+    command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request, propagation, restore,
+    restore_follow, verify_standby, wait,
+};
+use crate::{
+    azure::Operation,
+    plan::facts::Probe,
+    run::{Disposition, Intent, StepError, Verdict},
+    runbook::{ActionKind, Effect, span},
+};
+
+/// Reads, and says what would happen. An error stands in the way of the whole plan.
+pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<Probe, StepError> {
+    let given = &call.arguments;
+    match kind {
+        ActionKind::ConfirmOutage => confirm_outage::probe(&read(kind, given)?, context).await,
+        ActionKind::VerifyStandby => verify_standby::probe(&read(kind, given)?, context).await,
+        ActionKind::FindLatest => find_latest::probe(&read(kind, given)?, context).await,
+        ActionKind::Restore => restore::probe(&read(kind, given)?, context).await,
+        ActionKind::GatewayHealth => gateway_health::probe(&read(kind, given)?, context).await,
+        ActionKind::FlipCname => flip_cname::probe(&read(kind, given)?, context).await,
+        ActionKind::VerifyPropagation => propagation::probe(&read(kind, given)?, context).await,
+        ActionKind::Approval => Ok(approval::probe(&read(kind, given)?)),
+        ActionKind::HttpRequest => http_request::probe(&read(kind, given)?),
+        ActionKind::Command => Ok(command::probe(&read(kind, given)?, context)),
+        ActionKind::Wait => Ok(wait::probe(&read(kind, given)?)),
+    }
+}
+
+/// Does it. Reads again what may have moved since the plan.
+pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &Recorder) -> Result<Done, StepError> {
+    let given = &call.arguments;
+    match kind {
+        ActionKind::ConfirmOutage => Box::pin(confirm_outage::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FlipCname => Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await,
+        ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Approval => Err(only_people_approve()),
+        ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Command => Box::pin(command::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Wait => Ok(wait::perform(&read(kind, given)?, context).await),
+    }
+}
+
+/// Attaches again to a change that goes on. Never sends it. Only a restore goes on by itself.
+pub async fn follow(
+    kind: ActionKind,
+    call: &Call,
+    context: &Context,
+    operation: Option<Operation>,
+    intent: &Intent,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    match kind {
+        ActionKind::Restore => {
+            restore_follow::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await
+        }
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::GatewayHealth
+        | ActionKind::FlipCname
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Wait => Err(StepError::new(
+            Disposition::InDoubt,
+            "cannot-be-followed",
+            format!("{kind} has nothing that goes on by itself"),
+            "`lifeboat resume` finds out what became of it",
+        )),
+    }
+}
+
+/// What became of a change whose outcome is not known. Reads only.
+pub async fn settle(
+    kind: ActionKind,
+    call: &Call,
+    context: &Context,
+    intent: Option<&Intent>,
+    operation: Option<&Operation>,
+) -> Result<Verdict, StepError> {
+    let given = &call.arguments;
+    match kind {
+        ActionKind::Restore => restore_follow::settle(&read(kind, given)?, context, intent, operation).await,
+        ActionKind::FlipCname => flip_cname::settle(&read(kind, given)?, context, intent).await,
+        // Without a recorded intent nothing has left.
+        ActionKind::HttpRequest | ActionKind::Command if intent.is_none() => {
+            Ok(Verdict::DidNotHappen { reason: "nothing had been sent or started".to_owned() })
+        }
+        ActionKind::HttpRequest => Ok(http_request::settle(&read(kind, given)?)),
+        ActionKind::Command => Ok(command::settle(&read(kind, given)?)),
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::GatewayHealth
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::Wait => Ok(Verdict::DidNotHappen { reason: format!("{kind} changes nothing") }),
+    }
+}
+
+/// Takes a done step back. Only what is reversible can be.
+pub async fn undo(
+    kind: ActionKind,
+    call: &Call,
+    context: &Context,
+    outputs: &Map<String, Value>,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    match kind {
+        ActionKind::FlipCname => flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::Restore
+        | ActionKind::GatewayHealth
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Wait => Err(StepError::new(
+            Disposition::Final,
+            "cannot-be-undone",
+            format!("{kind} cannot be undone"),
+            "the report says what it did; take it back by hand where that is wanted",
+        )),
+    }
+}
+
+/// The catalogue's effect, or a milder one that the arguments allow. The other arguments may still be expressions.
+pub fn effect(kind: ActionKind, arguments: &Map<String, Value>) -> Effect {
+    let reads_only = match kind {
+        ActionKind::HttpRequest => match arguments.get("method") {
+            None => true,
+            Some(method) => RequestMethod::deserialize(method).is_ok_and(RequestMethod::reads_only),
+        },
+        ActionKind::Command => arguments.get("read_only") == Some(&Value::Bool(true)),
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::Restore
+        | ActionKind::GatewayHealth
+        | ActionKind::FlipCname
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::Wait => false,
+    };
+    if reads_only { Effect::ReadOnly } else { kind.entry().effect }
+}
+
+/// Better than the catalogue's typical duration, when the arguments tell.
+pub fn expected(kind: ActionKind, arguments: &Map<String, Value>) -> Option<Duration> {
+    let duration = |name: &str| span::parse(arguments.get(name)?.as_str()?).ok();
+    match kind {
+        ActionKind::Wait => duration("duration"),
+        ActionKind::ConfirmOutage => Some(duration("hold_off")?.saturating_add(confirm_outage::TWO_LOOKS)),
+        ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::Restore
+        | ActionKind::GatewayHealth
+        | ActionKind::FlipCname
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command => None,
+    }
+}
+
+fn only_people_approve() -> StepError {
+    StepError::new(
+        Disposition::Refused,
+        "approval-missing",
+        "an approval is given by people, not performed",
+        "`lifeboat approve RUN STEP`",
+    )
+}

@@ -1,0 +1,90 @@
+//! What a service's own words mean: idle, busy or broken; which tiers can restore; whether two regions are one.
+//!
+//! Pure.
+
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::azure::apim::Service;
+
+/// Tiers that can take a restore (azure-facts 1.4). The v2 tiers and Consumption cannot.
+pub const RESTORABLE_TIERS: [&str; 4] = ["Developer", "Basic", "Standard", "Premium"];
+
+/// States in which a service stays until somebody acts.
+const BROKEN_STATES: [&str; 5] = ["Failed", "ActivationFailed", "TerminationFailed", "Stopped", "Deleted"];
+
+/// Whether something goes on in a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Idle,
+    /// The state, as Azure writes it.
+    Busy(String),
+    /// It will not become idle by waiting.
+    Broken(String),
+}
+
+impl Standing {
+    pub fn of(service: &Service) -> Self {
+        let state = service.provisioning_state().unwrap_or("unknown");
+        let aims_elsewhere = service.target_provisioning_state().is_some_and(|target| !target.is_empty());
+        if !aims_elsewhere && BROKEN_STATES.iter().any(|broken| broken.eq_ignore_ascii_case(state)) {
+            Self::Broken(state.to_owned())
+        } else if service.is_idle() {
+            Self::Idle
+        } else {
+            Self::Busy(state.to_owned())
+        }
+    }
+}
+
+pub fn can_restore(tier: &str) -> bool {
+    RESTORABLE_TIERS.iter().any(|able| able.eq_ignore_ascii_case(tier))
+}
+
+/// `West Europe` and `westeurope` are one region.
+pub fn same_region(one: &str, other: &str) -> bool {
+    let fold = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+    fold(one) == fold(other)
+}
+
+pub fn has_system_identity(service: &Service) -> bool {
+    identity_kind(service).contains("systemassigned")
+}
+
+/// Whether a user-assigned identity with this client id is attached.
+pub fn has_user_identity(service: &Service, client_id: &str) -> bool {
+    service.identity.as_ref().and_then(|identity| identity.user_assigned_identities.as_ref()).is_some_and(|all| {
+        all.values().flatten().any(|one| one.client_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(client_id)))
+    })
+}
+
+pub fn has_identity(service: &Service) -> bool {
+    let kind = identity_kind(service);
+    kind.contains("systemassigned") || kind.contains("userassigned")
+}
+
+fn identity_kind(service: &Service) -> String {
+    service.identity.as_ref().and_then(|identity| identity.kind.as_deref()).unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Host and port of the gateway that is asked directly: the regional one bypasses routing between regions.
+pub fn own_gateway(service: &Service) -> Option<(String, u16)> {
+    let properties = service.properties.as_ref()?;
+    [properties.gateway_regional_url.as_deref(), properties.gateway_url.as_deref()].into_iter().flatten().find_map(
+        |text| {
+            let url = Url::parse(text).ok()?;
+            Some((url.host_str()?.to_owned(), url.port_or_known_default().unwrap_or(443)))
+        },
+    )
+}
+
+/// What the journal keeps of a service.
+pub fn evidence(service: &Service) -> Value {
+    json!({
+        "etag": service.etag(),
+        "provisioning_state": service.provisioning_state(),
+        "target_provisioning_state": service.target_provisioning_state(),
+        "tier": service.tier(),
+        "location": service.location,
+    })
+}

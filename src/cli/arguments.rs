@@ -1,0 +1,189 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::runbook::Mode;
+
+/// Disaster-recovery failover for Azure API Management
+#[derive(Debug, Parser)]
+#[command(name = "lifeboat", version, about, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "First run, without Azure:  lifeboat run runbooks/apim-failover.yaml --simulate --yes")]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub verb: Verb,
+    #[command(flatten)]
+    pub everywhere: Everywhere,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Everywhere {
+    /// Form of what is printed on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// Directory where runs are kept [default: the site's `state`, else the user's state directory]
+    #[arg(long, global = true, value_name = "DIR", env = "LIFEBOAT_STATE")]
+    pub state: Option<PathBuf>,
+    /// What to log on stderr, as a tracing filter, such as `debug` or `lifeboat=trace`
+    #[arg(long, global = true, value_name = "FILTER", env = "LIFEBOAT_LOG", hide_env_values = true)]
+    pub log: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check runbooks: every problem with its place; offline
+    Check {
+        #[arg(required = true, value_name = "RUNBOOK")]
+        runbooks: Vec<PathBuf>,
+    },
+    /// The dry run: probe everything, change nothing, say what would happen
+    Plan(PlanArguments),
+    /// Fail over
+    Run(RunArguments),
+    /// Rehearse: a run in drill mode, whose traffic goes to a shadow name
+    Drill(RunArguments),
+    /// Go on with a run from wherever it stopped
+    Resume {
+        run: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// End a run; say what is left behind
+    Abort {
+        run: String,
+        /// Why, for the record
+        #[arg(long, default_value = "aborted by hand")]
+        reason: String,
+    },
+    /// Approve a step that waits for it
+    Approve(Decision),
+    /// Refuse a step that waits for approval
+    Reject(Decision),
+    /// List runs
+    Runs,
+    /// Show where a run is
+    Status {
+        run: String,
+        /// At most 24 lines
+        #[arg(long)]
+        brief: bool,
+    },
+    /// Check a run's journal: every record, its checksum and the hash chain
+    Verify { run: String },
+    /// Draw a runbook's steps
+    Graph {
+        runbook: PathBuf,
+        #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+        format: GraphFormat,
+        /// Only the steps of this mode
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+    },
+    /// Print the JSON Schema of runbooks
+    Schema,
+    /// Run the simulator on loopback
+    Sim(crate::sim::command::SimArguments),
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    Text,
+    Mermaid,
+    Dot,
+    Svg,
+}
+
+/// Where to act, and with which values.
+#[derive(Clone, Debug, Args)]
+pub struct Where {
+    /// Site file: endpoints, credential, name servers, values of parameters
+    #[arg(long, value_name = "FILE", env = "LIFEBOAT_SITE", conflicts_with = "simulate")]
+    pub site: Option<PathBuf>,
+    /// Act on a simulated Azure inside this process; no site file is needed
+    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub simulate: Option<String>,
+    /// Simulated seconds in a real one
+    #[arg(long, value_name = "N", default_value_t = 300.0, value_parser = speed, requires = "simulate")]
+    pub speed: f64,
+    /// Write every request that the simulator gets to this file, as JSON Lines
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub request_log: Option<PathBuf>,
+    /// Value of a parameter; wins over --parameters and the site
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// YAML file with values of parameters; wins over the site
+    #[arg(long, value_name = "FILE")]
+    pub parameters: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PlanArguments {
+    pub runbook: PathBuf,
+    #[command(flatten)]
+    pub place: Where,
+    /// Why the runbook is run [default with --simulate: unplanned]
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Write the plan as JSON to this file too
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArguments {
+    pub runbook: PathBuf,
+    #[command(flatten)]
+    pub place: Where,
+    /// Why the runbook is run [default with --simulate: unplanned]
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Change nothing; the same as `lifeboat plan`
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Name of the run [default: from the time]
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Consent {
+    /// Do not ask for the hostname that is moved; with --simulate a simulated operator also gives the approvals
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Decision {
+    pub run: String,
+    pub step: String,
+    /// Why, for the record
+    #[arg(long)]
+    pub comment: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write name=value".to_owned())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.001..=100_000.0).contains(&speed) => Ok(speed),
+        Ok(_) | Err(_) => Err("a number from 0.001 to 100000".to_owned()),
+    }
+}

@@ -1,0 +1,260 @@
+//! Drives a run in this process: signals, other terminals, the terminal's own answers, and the views.
+
+use std::{
+    collections::BTreeSet,
+    io::BufRead,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Exit, Failure, Session, operator::simulated_operator, world::Scene};
+use crate::{
+    clock::Clock,
+    report::{
+        Standing, Summary, json, lines,
+        live::{Canvas, Live},
+        objectives,
+        outlet::Outlet,
+        story::Voice,
+    },
+    run::{
+        Event, Journal, Outcome, Person, State,
+        engine::{self, Directive, Driver, Observer, Request},
+    },
+    runbook::{ActionKind, StepId},
+    store::{DriverLock, RunDirectory, inbox},
+};
+
+/// How often other terminals' requests are looked for: well below the 2 s that people wait for an effect.
+const INBOX_POLL: Duration = Duration::from_millis(200);
+
+/// Everything that a drive owns.
+#[derive(Debug)]
+pub struct Drive {
+    pub directory: RunDirectory,
+    /// Held until the end.
+    pub lock: DriverLock,
+    pub state: State,
+    pub journal: Journal,
+    pub scene: Scene,
+    /// Events to write before the first step.
+    pub first: Vec<Event>,
+    /// A simulated operator gives the approvals.
+    pub operator: bool,
+    /// Journal number of the next event.
+    pub next: u64,
+}
+
+/// Drives to the end and prints the summary.
+pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
+    let Drive { directory, lock, state, journal, scene, first, operator, next } = drive;
+    let run = state.run.clone();
+    let restore_timeout = state
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.action == ActionKind::Restore)
+        .map(|step| step.timeout)
+        .max()
+        .unwrap_or(ActionKind::Restore.entry().timeout);
+    let context = Arc::new(scene.context.clone().for_run(&*run.0, restore_timeout));
+    let (sender, directives) = mpsc::channel(64);
+    let asked = Asked::default();
+    let asks_here = session.machine.stdin_terminal && !session.json() && !operator;
+    let views = Views::start(session, &state, &scene, asks_here, next);
+    let mut observers: Vec<Observer> = vec![views.observer, asked.observer()];
+    if operator {
+        observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
+    }
+    let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
+    let inbox = tokio::spawn(watch_inbox(directory.inbox_path(), sender.clone()));
+    if asks_here {
+        ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
+    }
+    let driver = Driver {
+        by: session.machine.user.clone(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        first,
+    };
+    let driven = engine::drive(state, journal, context, driver, directives, observers).await;
+    signals.abort();
+    // It ends by itself, after the last answer was written: whoever waits for it shall have it.
+    if inbox.await.is_err() {
+        tracing::warn!("the inbox was left in the middle");
+    }
+    drop(views.kept);
+    drop(lock);
+    let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
+    print_summary(session, &state, scene.clock.now());
+    Ok(exit(&state, scene.clock.now()))
+}
+
+/// What shows the run while it is driven.
+struct Views {
+    observer: Observer,
+    /// Writes to the end when it is dropped.
+    kept: Kept,
+}
+
+/// Dropped when the drive has ended.
+#[derive(Debug)]
+enum Kept {
+    Live { _live: Live },
+    Outlet { _outlet: Outlet },
+    Nothing,
+}
+
+impl Views {
+    /// JSON Lines on stdout, a live view on a terminal, else plain lines on stderr. Without a thread to draw it
+    /// there is no view, and the run goes on.
+    fn start(session: &Session, state: &State, scene: &Scene, asks_here: bool, next: u64) -> Self {
+        let (style, voice) = (session.machine.style(), Voice { commands: session.commands(), asks_here });
+        let started = if session.json() {
+            Outlet::start(Box::new(std::io::stdout())).map(|outlet| {
+                let inlet = outlet.inlet();
+                if next == 1 {
+                    let planned =
+                        Event::Planned { run: state.run.clone(), plan: state.plan.clone(), by: state.by.clone() };
+                    inlet.send(json::line(0, state.created_at, &state.run, &planned));
+                }
+                Self { observer: json::observer(inlet, next), kept: Kept::Outlet { _outlet: outlet } }
+            })
+        } else if session.machine.can_redraw() {
+            Live::start(state, scene.clock.clone(), style, voice, Canvas::stderr())
+                .map(|live| Self { observer: live.observer(), kept: Kept::Live { _live: live } })
+        } else {
+            Outlet::start(Box::new(std::io::stderr())).map(|outlet| {
+                let observer = lines::observer(outlet.inlet(), style, voice);
+                Self { observer, kept: Kept::Outlet { _outlet: outlet } }
+            })
+        };
+        started.unwrap_or_else(|error| {
+            eprintln!("the run cannot be shown ({error}); it goes on all the same");
+            Self { observer: Box::new(|_, _, _| {}), kept: Kept::Nothing }
+        })
+    }
+}
+
+/// Outcome and objectives as an exit code.
+fn exit(state: &State, now: Timestamp) -> Exit {
+    let outcome = state.stopped.as_ref().map_or(Outcome::Interrupted, |(outcome, _, _)| *outcome);
+    if outcome == Outcome::Succeeded && objectives(state, now).missed() {
+        return Exit::ObjectiveMissed;
+    }
+    Exit::of(outcome)
+}
+
+/// The story goes to stderr; with `--output json` the events are the data already.
+pub fn print_summary(session: &Session, state: &State, now: Timestamp) {
+    let standing = Standing::of(state, Some(false));
+    eprint!("{}", Summary::of(state, standing, now, &session.commands()).text(&session.machine.style()));
+}
+
+/// SIGINT or SIGTERM once: stop and detach. Twice: leave at once; the journal is whole.
+async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
+    for turn in 0.. {
+        let Some(name) = next_signal().await else { return };
+        if turn > 0 {
+            eprintln!("\nleft at once; the journal is whole, `lifeboat resume` goes on");
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        let request = Request::Stop { by: by.clone(), abort: false, reason: format!("stopped by {name}") };
+        let (answer, _) = oneshot::channel();
+        let _the_run_is_over = directives.send(Directive { request, answer }).await;
+    }
+}
+
+#[cfg(unix)]
+async fn next_signal() -> Option<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
+    let mut terminate = signal(SignalKind::terminate()).ok()?;
+    let mut hangup = signal(SignalKind::hangup()).ok()?;
+    tokio::select! {
+        _ = interrupt.recv() => Some("SIGINT"),
+        _ = terminate.recv() => Some("SIGTERM"),
+        _ = hangup.recv() => Some("SIGHUP"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> Option<&'static str> {
+    tokio::signal::ctrl_c().await.ok().map(|()| "Ctrl-C")
+}
+
+/// Takes other terminals' requests in and answers them.
+async fn watch_inbox(inbox: PathBuf, directives: mpsc::Sender<Directive>) {
+    loop {
+        tokio::select! {
+            () = Clock::Wall.sleep(INBOX_POLL) => {}
+            () = directives.closed() => return,
+        }
+        let requests = match inbox::collect(&inbox) {
+            Ok(requests) => requests,
+            Err(error) => {
+                tracing::warn!(%error, "the inbox cannot be read");
+                continue;
+            }
+        };
+        for (path, request) in requests {
+            let (answer, answered) = oneshot::channel();
+            if directives.send(Directive { request, answer }).await.is_err() {
+                return;
+            }
+            let result = answered.await.unwrap_or_else(|_| Err("the run stopped meanwhile".to_owned()));
+            if let Err(error) = inbox::reply(&path, &result) {
+                tracing::warn!(%error, "an answer cannot be written");
+            }
+        }
+    }
+}
+
+/// The approvals that wait for somebody at this terminal.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<BTreeSet<StepId>>>);
+
+impl Asked {
+    fn observer(&self) -> Observer {
+        let asked = self.clone();
+        Box::new(move |_, _, state| {
+            let wanted = state.approvals_wanted().into_keys().collect();
+            *asked.0.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        })
+    }
+
+    fn first(&self) -> Option<StepId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()
+    }
+}
+
+/// Reads answers from the terminal on a thread of its own; it ends with the process.
+fn ask_at_terminal(asked: Asked, by: Person, directives: mpsc::Sender<Directive>) {
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let Ok(line) = line else { return };
+            let Some(step) = asked.first() else { continue };
+            let (by, comment) = (by.clone(), None);
+            let request = match line.trim().to_ascii_lowercase().as_str() {
+                "yes" => Request::Approve { step, by, comment },
+                "no" => Request::Refuse { step, by, comment },
+                "" => continue,
+                other => {
+                    eprintln!("`{other}` is neither yes nor no; type one of them for step `{step}`");
+                    continue;
+                }
+            };
+            let (answer, answered) = oneshot::channel();
+            if directives.blocking_send(Directive { request, answer }).is_err() {
+                return;
+            }
+            if let Ok(Err(reason)) = answered.blocking_recv() {
+                eprintln!("not taken: {reason}");
+            }
+        }
+    });
+}

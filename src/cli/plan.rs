@@ -1,0 +1,99 @@
+//! `plan`, which is also `run --dry-run`: probes, writes nothing, prints what would happen.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    Exit, Failure, Session,
+    arguments::{PlanArguments, Where},
+    check, print,
+    world::{self, Scene},
+};
+use crate::{
+    plan::{self, Ingredients, Plan, facts::Severity, text},
+    runbook::{Given, Mode, Runbook, bind},
+    site::Site,
+    store::directory::write_private,
+};
+
+/// Makes a plan for the command line's runbook, place and mode.
+pub async fn make(
+    session: &Session,
+    runbook: &Path,
+    place: &Where,
+    mode: Option<Mode>,
+) -> Result<(Plan, Scene), Failure> {
+    let runbook = check::load(runbook)?;
+    let mode = match mode {
+        Some(mode) => mode,
+        None if place.simulate.is_some() => Mode::Unplanned,
+        None => {
+            return Err(Failure::usage(
+                "no mode: why is the runbook run?",
+                "give --mode unplanned when the active region is lost, --mode planned when it lives, --mode drill to rehearse",
+            ));
+        }
+    };
+    let scene = world::open(session, place).await?;
+    let parameters = parameters(&runbook, place, &scene.site, mode)?;
+    let restore_timeout = world::restore_timeout(&runbook, mode);
+    let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
+    let ingredients = Ingredients { runbook: &runbook, parameters, mode, site: Site::clone(&scene.site) };
+    Ok((plan::make(ingredients, context).await, scene))
+}
+
+fn parameters(runbook: &Runbook, place: &Where, site: &Site, mode: Mode) -> Result<BTreeMap<String, Value>, Failure> {
+    let file = match &place.parameters {
+        Some(path) => Some((path.display().to_string(), check::read(path, "parameter file")?)),
+        None => None,
+    };
+    let given = Given {
+        site: site.parameters.clone(),
+        file: file.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+        set: place.set.clone(),
+    };
+    Ok(bind(runbook, &given, mode)?)
+}
+
+pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, Failure> {
+    let (plan, _scene) = make(session, &arguments.runbook, &arguments.place, arguments.mode).await?;
+    if let Some(out) = &arguments.out {
+        let bytes = serde_json::to_vec_pretty(&plan).expect("plans have text keys");
+        write_private(out, &bytes).map_err(|error| {
+            Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
+        })?;
+    }
+    show(session, &plan, &arguments.runbook, &arguments.place)
+}
+
+/// Prints a plan on stdout; the exit code says whether something stands in the way.
+pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Result<Exit, Failure> {
+    if session.json() {
+        print(&serde_json::to_string_pretty(plan).expect("plans have text keys"))?;
+    } else {
+        let again = again(plan, runbook, place);
+        let next = text::Next { run: &format!("lifeboat run {again}"), plan: &format!("lifeboat plan {again}") };
+        print(&text::render(plan, &session.machine.style_out(), &next))?;
+    }
+    Ok(if is_blocked(plan) { Exit::Refused } else { Exit::Done })
+}
+
+/// The arguments that name the same runbook, world and mode once more.
+fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
+    let mut words = vec![runbook.display().to_string()];
+    match (&place.site, &place.simulate) {
+        (Some(site), _) => words.push(format!("--site {}", site.display())),
+        (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
+        (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),
+        (None, None) => {}
+    }
+    words.push(format!("--mode {}", plan.mode));
+    words.extend(place.parameters.iter().map(|file| format!("--parameters {}", file.display())));
+    words.extend(place.set.iter().map(|(name, value)| format!("--set {name}={value}")));
+    words.join(" ")
+}
+
+pub fn is_blocked(plan: &Plan) -> bool {
+    plan.findings.iter().any(|finding| finding.severity == Severity::Blocker)
+}

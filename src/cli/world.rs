@@ -1,0 +1,168 @@
+//! Where a command acts: a real site, or a simulated Azure inside this process, on real sockets.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use super::{Exit, Failure, Session, arguments::Where, check::read};
+use crate::{
+    action::Context,
+    clock::Clock,
+    plan::Plan,
+    runbook::{ActionKind, Mode, Runbook},
+    sim::{self, ListenOptions, Scenario, Serving, World},
+    site::{self, Simulated, Site},
+    store::{RunDirectory, Store},
+};
+
+/// A world to act on.
+#[derive(Debug)]
+pub struct Scene {
+    pub site: Arc<Site>,
+    pub clock: Clock,
+    pub context: Context,
+    /// Kept alive as long as the command runs.
+    pub simulation: Option<Simulation>,
+}
+
+#[derive(Debug)]
+pub struct Simulation {
+    pub world: Arc<World>,
+    _serving: Serving,
+}
+
+/// Reads a site file and the certificates it names.
+pub fn read_site(path: &Path) -> Result<Site, Failure> {
+    let file = site::parse(&path.display().to_string(), &read(path, "site file")?)?;
+    let ca = match &file.ca_file {
+        Some(ca) => Some(read(&path.parent().unwrap_or(Path::new(".")).join(ca), "certificate file")?),
+        None => None,
+    };
+    Ok(file.into_site(ca.as_deref())?)
+}
+
+/// The world that the command line names.
+pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
+    match (&place.site, &place.simulate) {
+        (Some(path), None) => real(session, Arc::new(read_site(path)?)),
+        (None, Some(scenario)) => {
+            let scenario = if scenario.is_empty() {
+                Scenario::default()
+            } else {
+                let text = String::from_utf8(read(Path::new(scenario), "scenario")?).map_err(|_| {
+                    Failure::new(
+                        Exit::Problems,
+                        "the scenario is not UTF-8",
+                        "save it as UTF-8 and type the command again",
+                    )
+                })?;
+                Scenario::parse(&text).map_err(|error| {
+                    Failure::new(
+                        Exit::Problems,
+                        format!("{scenario}: {error}"),
+                        "correct the scenario and type the command again",
+                    )
+                })?
+            };
+            let clock = Clock::scaled(place.speed);
+            let world = World::new(scenario, clock.clone());
+            if let Some(log) = &place.request_log {
+                world.log_to(log).map_err(|error| {
+                    Failure::refused(format!("cannot write {}: {error}", log.display()), "name another file")
+                })?;
+            }
+            simulated(session, world, clock).await
+        }
+        (None, None) => Err(Failure::usage(
+            "no site: where shall this act?",
+            "give --site FILE (see examples/site.yaml), or try it on a simulated Azure with --simulate",
+        )),
+        (Some(_), Some(_)) => Err(Failure::usage("both --site and --simulate", "give one of them")),
+    }
+}
+
+/// The world that a journalled plan names: the simulation goes on where it was left, if it was one.
+pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) -> Result<Scene, Failure> {
+    let path = directory.world_path();
+    if !path.is_file() {
+        return real(session, Arc::new(plan.site.clone()));
+    }
+    let unusable = |what: String| {
+        Failure::refused(
+            format!("the simulated world of this run cannot be used: {what}"),
+            "start another simulated run",
+        )
+    };
+    let snapshot: serde_json::Value =
+        serde_json::from_slice(&read(&path, "simulated world")?).map_err(|error| unusable(error.to_string()))?;
+    let clock = World::clock_of(&snapshot).ok_or_else(|| unusable("it has no clock".to_owned()))?;
+    let world = World::from_snapshot(snapshot, clock.clone()).map_err(|error| unusable(error.to_string()))?;
+    world.persist_to(&path).map_err(|error| unusable(error.to_string()))?;
+    simulated(session, world, clock).await
+}
+
+/// The clock of a site: the machine's, or the one that a simulator shares.
+pub fn clock(site: &Site) -> Clock {
+    match site.simulated {
+        Some(Simulated { anchor, since, speed }) => Clock::Scaled { anchor, since, speed },
+        None => Clock::Wall,
+    }
+}
+
+fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
+    let clock = clock(&site);
+    let context = Context::real(site.clone(), clock.clone(), session.machine.environment.clone(), directory()?)
+        .map_err(|message| Failure::new(Exit::Problems, message, "correct the site file and type the command again"))?;
+    Ok(Scene { site, clock, context, simulation: None })
+}
+
+async fn simulated(session: &Session, world: Arc<World>, clock: Clock) -> Result<Scene, Failure> {
+    let serving = sim::serve(world.clone(), ListenOptions::default())
+        .await
+        .map_err(|error| Failure::refused(error.message, error.hint))?;
+    let site = Arc::new(serving.site());
+    let context = Context::real(site.clone(), clock.clone(), session.machine.environment.clone(), directory()?)
+        .map_err(|message| Failure::new(Exit::Bug, message, "this is a bug of the simulator; please report it"))?;
+    Ok(Scene { site, clock, context, simulation: Some(Simulation { world, _serving: serving }) })
+}
+
+fn directory() -> Result<std::path::PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::refused(format!("the working directory cannot be read: {error}"), "change into another")
+    })
+}
+
+/// Where runs are kept: --state, else the site's, else the user's.
+pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
+    if let Some(state) = &session.everywhere.state {
+        return Ok(Store::at(state.clone()));
+    }
+    if let Some(state) = site.and_then(|site| site.state.as_ref()) {
+        if state.contains("://") {
+            return Err(Failure::new(
+                Exit::Problems,
+                format!("`state: {state}` is an object store, which this version cannot use"),
+                "name a directory in the site file or with --state",
+            ));
+        }
+        return Ok(Store::at(state.into()));
+    }
+    let directory = session.machine.state_directory().ok_or_else(|| {
+        Failure::new(
+            Exit::Problems,
+            "no directory for the state: neither XDG_STATE_HOME nor HOME is set",
+            "name one with --state",
+        )
+    })?;
+    Ok(Store::at(directory))
+}
+
+/// Longest timeout of the plan's restores: how long a backup must stay valid.
+pub fn restore_timeout(runbook: &Runbook, mode: Mode) -> Duration {
+    runbook
+        .steps
+        .iter()
+        .filter(|step| step.action == ActionKind::Restore)
+        .filter(|step| step.modes.as_ref().is_none_or(|modes| modes.contains(&mode)))
+        .map(|step| step.timeout.unwrap_or(step.action.entry().timeout))
+        .max()
+        .unwrap_or(ActionKind::Restore.entry().timeout)
+}

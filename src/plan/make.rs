@@ -1,0 +1,316 @@
+//! Makes a plan: every step's arguments resolved as far as they are known, every step probed, nothing written.
+//!
+//! Probes whose needs have been probed run at the same time. A probe that fails is a blocker, not an end:
+//! the plan tells everything at once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::task::JoinSet;
+
+use super::{
+    Certainty, FORMAT, Plan, PlannedStep,
+    facts::{Finding, Probe},
+    graph::Graph,
+};
+use crate::{
+    action::{self, Call, Context},
+    run::StepError,
+    runbook::{Mode, Retry, Runbook, Scope, Step, check_arguments, span},
+    site::Site,
+};
+
+/// Probes that run at the same time: well below ARM's 25 reads a second (azure-facts 4).
+const PROBES_AT_ONCE: usize = 16;
+
+/// Longest that one probe may take: a lost region makes every connection run into its time limit, one after another.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// What a plan is made of.
+#[derive(Debug)]
+pub struct Ingredients<'a> {
+    pub runbook: &'a Runbook,
+    pub parameters: BTreeMap<String, Value>,
+    pub mode: Mode,
+    pub site: Site,
+}
+
+/// One step on its way into the plan.
+struct Draft {
+    arguments: Map<String, Value>,
+    certainty: Certainty,
+    probe: Probe,
+    findings: Vec<Finding>,
+}
+
+/// Probes the world and writes everything down. Cancel safe: nothing was changed.
+pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
+    let Ingredients { runbook, parameters, mode, site } = ingredients;
+    let made_at = context.clock.now();
+    let left_out: Vec<bool> =
+        runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
+    let whole = Graph::new(runbook.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
+    let whole_order = whole.order().expect("a checked runbook has no cycle");
+    let needs = whole.needs_without(&whole_order, &left_out);
+    let order: Vec<usize> = whole_order.into_iter().filter(|place| !left_out[*place]).collect();
+    let mut scope = Scope::new(parameters.clone(), mode, None);
+    let drafts = probe_all(runbook, &order, &needs, &mut scope, &context).await;
+    let mut findings = Vec::new();
+    let mut steps = Vec::with_capacity(order.len());
+    for (place, draft) in order.iter().zip(drafts) {
+        let step = &runbook.steps[*place];
+        findings
+            .extend(draft.findings.iter().map(|finding| Finding { step: Some(step.id.clone()), ..finding.clone() }));
+        let needs = needs[*place].iter().map(|need| runbook.steps[*need].id.clone()).collect();
+        steps.push(planned_step(step, needs, draft));
+    }
+    let mut plan = Plan {
+        format: FORMAT,
+        digest: String::new(),
+        name: runbook.name.clone(),
+        description: runbook.description.clone(),
+        runbook_sha256: runbook.sha256.clone(),
+        mode,
+        made_at,
+        objectives: runbook.objectives.clone(),
+        parameters,
+        site,
+        steps,
+        left_out: runbook
+            .steps
+            .iter()
+            .zip(&left_out)
+            .filter(|(_, out)| **out)
+            .map(|(step, _)| step.id.clone())
+            .collect(),
+        critical_path: Vec::new(),
+        expected: Duration::ZERO,
+        point_of_no_return: None,
+        findings,
+    };
+    conclude(&mut plan);
+    plan
+}
+
+fn planned_step(step: &Step, needs: Vec<crate::runbook::StepId>, draft: Draft) -> PlannedStep {
+    let entry = step.action.entry();
+    let expected = draft.probe.expected.or_else(|| action::expected(step.action, &draft.arguments));
+    PlannedStep {
+        id: step.id.clone(),
+        description: step.description.clone(),
+        action: step.action,
+        effect: action::effect(step.action, &draft.arguments),
+        needs,
+        when: step.when.clone(),
+        timeout: step.timeout.unwrap_or(entry.timeout),
+        retry: step.retry.unwrap_or(Retry { attempts: 1, delay: Duration::ZERO }),
+        on_failure: step.on_failure,
+        arguments: step.arguments.clone(),
+        certainty: draft.certainty,
+        expected: expected.unwrap_or(entry.typical),
+        expected_source: if expected.is_some() { "this step" } else { entry.typical_source }.to_owned(),
+        probe: draft.probe,
+    }
+}
+
+/// Probes every step after its needs; the result is in the order of `order`.
+async fn probe_all(
+    runbook: &Runbook,
+    order: &[usize],
+    needs: &[Vec<usize>],
+    scope: &mut Scope,
+    context: &Arc<Context>,
+) -> Vec<Draft> {
+    let mut drafts: Vec<Option<Draft>> = runbook.steps.iter().map(|_| None).collect();
+    let mut unmet: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+    for place in order {
+        for need in &needs[*place] {
+            dependents[*need].push(*place);
+        }
+    }
+    let mut ready: std::collections::VecDeque<usize> =
+        order.iter().copied().filter(|place| unmet[*place] == 0).collect();
+    let mut probes = JoinSet::new();
+    loop {
+        let mut over = Vec::new();
+        while probes.len() < PROBES_AT_ONCE
+            && let Some(place) = ready.pop_front()
+        {
+            match prepare(&runbook.steps[place], scope) {
+                Prepared::Call(call) => {
+                    let (context, kind) = (context.clone(), runbook.steps[place].action);
+                    probes.spawn(async move { (place, probe_one(kind, call, &context).await) });
+                }
+                Prepared::Draft(draft) => over.push((place, draft)),
+            }
+        }
+        if over.is_empty() {
+            match probes.join_next().await {
+                Some(Ok(probed)) => over.push(probed),
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                None => break,
+            }
+        }
+        for (place, draft) in over {
+            scope.set_predicted(runbook.steps[place].id.clone(), draft.probe.outputs.clone());
+            drafts[place] = Some(draft);
+            for dependent in &dependents[place] {
+                unmet[*dependent] -= 1;
+                if unmet[*dependent] == 0 {
+                    ready.push_back(*dependent);
+                }
+            }
+        }
+    }
+    order.iter().map(|place| drafts[*place].take().expect("every ordered step was probed")).collect()
+}
+
+enum Prepared {
+    Call(Call),
+    Draft(Draft),
+}
+
+/// Resolves what can be known before the run; a step that depends on more is not probed.
+fn prepare(step: &Step, scope: &Scope) -> Prepared {
+    if let Some(when) = &step.when
+        && let Ok(false) = scope.condition(when)
+    {
+        let probe = Probe { summary: format!("skipped: `when: {when}` is false"), verified: true, ..Probe::default() };
+        let (arguments, certainty) = (step.arguments.clone(), Certainty::Verified);
+        return Prepared::Draft(Draft { arguments, certainty, probe, findings: Vec::new() });
+    }
+    let blocked = |code: &str, message: String, remedy: String| {
+        Prepared::Draft(Draft {
+            arguments: step.arguments.clone(),
+            certainty: Certainty::Unknown,
+            probe: Probe { summary: message.clone(), ..Probe::default() },
+            findings: vec![Finding::blocker(code, message, remedy)],
+        })
+    };
+    let (arguments, unknown) = match scope.resolve_known(&step.arguments) {
+        Ok(known) => known,
+        Err(message) => return blocked("expression", message, "correct the expression in the runbook".to_owned()),
+    };
+    if let Some(first) = unknown.first() {
+        let summary = format!("cannot be known before the run: {first}");
+        let probe = Probe { summary, ..Probe::default() };
+        return Prepared::Draft(Draft { arguments, certainty: Certainty::Unknown, probe, findings: Vec::new() });
+    }
+    if let Some(misfit) = check_arguments(step.action, &arguments).into_iter().next() {
+        return blocked("argument", format!("`{}`: {}", misfit.field, misfit.message), misfit.help);
+    }
+    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new() })
+}
+
+async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Context) -> Draft {
+    let probed = tokio::select! {
+        biased;
+        probed = action::probe(kind, &call, context) => probed,
+        () = context.clock.sleep(PROBE_TIMEOUT) => Err(StepError::new(
+            crate::run::Disposition::Retryable,
+            "probe-timeout",
+            format!("no answer within {}", span::format(PROBE_TIMEOUT)),
+            "find out whether Azure can be reached from this machine, then plan again",
+        )),
+    };
+    match probed {
+        Ok(mut probe) => {
+            let certainty = if probe.verified { Certainty::Verified } else { Certainty::Predicted };
+            let findings = std::mem::take(&mut probe.findings);
+            Draft { arguments: call.arguments, certainty, probe, findings }
+        }
+        Err(error) => Draft {
+            arguments: call.arguments,
+            certainty: Certainty::Unknown,
+            probe: Probe { summary: format!("could not be verified: {error}"), ..Probe::default() },
+            findings: vec![Finding::blocker(&error.code, error.message, error.hint)],
+        },
+    }
+}
+
+/// What follows from the steps: critical path, prediction against the objectives, the line where going back ends, the digest.
+fn conclude(plan: &mut Plan) {
+    let graph = Graph::new(plan.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
+    let durations: Vec<Duration> = plan.steps.iter().map(|step| step.expected).collect();
+    let order: Vec<usize> = (0..plan.steps.len()).collect();
+    let (path, expected) = graph.critical_path(&order, &durations);
+    plan.critical_path = path.into_iter().map(|place| plan.steps[place].id.clone()).collect();
+    plan.expected = expected;
+    plan.point_of_no_return =
+        plan.steps.iter().find(|step| step.effect == crate::runbook::Effect::Irreversible).map(|step| step.id.clone());
+    if let Some(rto) = plan.objectives.rto
+        && expected > rto
+    {
+        plan.findings.push(Finding::warning(
+            "rto-predicted-missed",
+            format!("{} are predicted, and the objective is {}", span::format(expected), span::format(rto)),
+            "shorten the critical path or agree on another objective",
+        ));
+    }
+    plan.findings.sort_by_key(|finding| finding.severity);
+    plan.digest = digest(plan);
+}
+
+/// SHA-256 over what the plan would do and the facts it rests on; the same on every machine and at every time.
+pub fn digest(plan: &Plan) -> String {
+    #[derive(Serialize)]
+    struct Digested<'a> {
+        format: u32,
+        runbook: &'a str,
+        mode: Mode,
+        endpoints: &'a crate::site::Endpoints,
+        parameters: &'a BTreeMap<String, Value>,
+        steps: Vec<DigestedStep<'a>>,
+        left_out: &'a [crate::runbook::StepId],
+    }
+    #[derive(Serialize)]
+    struct DigestedStep<'a> {
+        id: &'a str,
+        action: &'a str,
+        needs: &'a [crate::runbook::StepId],
+        when: Option<&'a str>,
+        timeout_ms: u128,
+        attempts: u32,
+        delay_ms: u128,
+        on_failure: crate::runbook::OnFailure,
+        arguments: &'a Map<String, Value>,
+        facts: BTreeMap<&'a str, &'a Value>,
+        requests: &'a [super::facts::PlannedRequest],
+    }
+    let steps = plan
+        .steps
+        .iter()
+        .map(|step| DigestedStep {
+            id: step.id.as_str(),
+            action: step.action.name(),
+            needs: &step.needs,
+            when: step.when.as_deref(),
+            timeout_ms: step.timeout.as_millis(),
+            attempts: step.retry.attempts,
+            delay_ms: step.retry.delay.as_millis(),
+            on_failure: step.on_failure,
+            arguments: &step.arguments,
+            facts: step
+                .probe
+                .facts
+                .iter()
+                .filter(|fact| !fact.volatile)
+                .map(|fact| (fact.name.as_str(), &fact.value))
+                .collect(),
+            requests: &step.probe.requests,
+        })
+        .collect();
+    let digested = Digested {
+        format: plan.format,
+        runbook: &plan.runbook_sha256,
+        mode: plan.mode,
+        endpoints: &plan.site.endpoints,
+        parameters: &plan.parameters,
+        steps,
+        left_out: &plan.left_out,
+    };
+    let bytes = serde_json::to_vec(&digested).expect("plans have text keys");
+    crate::run::journal::hex(&bytes)
+}

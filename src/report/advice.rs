@@ -1,0 +1,124 @@
+//! What to type next. Every end has at least one.
+
+use serde::Serialize;
+
+use super::{Standing, world};
+use crate::{
+    run::{Outcome, RunId, State, StepState},
+    runbook::ActionKind,
+    site::Credential,
+};
+
+/// How commands are written so that they can be copied: what this process was called with.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// `lifeboat`, or the path that was typed.
+    pub program: String,
+    /// Options that every command about a run needs to find it, such as `--site site.yaml`. Empty: none.
+    pub options: String,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self { program: "lifeboat".to_owned(), options: String::new() }
+    }
+}
+
+impl Commands {
+    /// `lifeboat resume RUN …`
+    pub fn about(&self, verb: &str, run: &RunId, rest: &str) -> String {
+        let parts = [self.program.as_str(), verb, &run.0, rest, &self.options];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A command and what it is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    pub command: String,
+    /// Lower-case fragment.
+    pub why: String,
+}
+
+/// Never empty; the first is the one to type.
+pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Advice> {
+    let say = |verb: &str, why: &str| Advice { command: commands.about(verb, &state.run, ""), why: why.to_owned() };
+    let mut list = Vec::new();
+    match standing {
+        Standing::Driven | Standing::Unknown => {
+            list.extend(approvals(state, commands));
+            list.push(say("status", "look again"));
+            if standing == Standing::Unknown {
+                list.push(say("resume", "go on from here, if the process that drove it is gone"));
+            }
+            list.push(say("abort", "stop it and say what is left behind"));
+        }
+        Standing::Abandoned => {
+            list.push(say("resume", "look what became of what was sent, then go on; nothing is sent twice"));
+            list.push(say("abort", "give the run up and say what is left behind"));
+        }
+        Standing::Ended(Outcome::Succeeded) => {
+            list.push(say("status", "every step and what it saw"));
+            list.push(say("verify", "prove that the journal is whole"));
+        }
+        Standing::Ended(Outcome::Failed) => {
+            list.push(say("resume", "try again what failed; what is done is not repeated"));
+            list.push(say("status", "every step and what it saw"));
+            list.push(say("abort", "give the run up and say what is left behind"));
+        }
+        Standing::Ended(Outcome::Refused) => {
+            list.push(say("resume", "ask again and go on; what is done is not repeated"));
+            list.push(say("abort", "give the run up and say what is left behind"));
+        }
+        Standing::Ended(Outcome::Stuck) => {
+            list.push(say("status", "what is in doubt, and what would settle it"));
+            list.push(say("resume", "look again, then go on; nothing is sent twice"));
+            list.push(say("abort", "give the run up and say what is left behind"));
+        }
+        Standing::Ended(Outcome::Interrupted) => {
+            list.push(say("resume", "go on from here, on this or another machine"));
+            list.push(say("status", "where it stopped"));
+            list.push(say("abort", "give the run up and say what is left behind"));
+        }
+        Standing::Ended(Outcome::Undone | Outcome::Aborted) => {
+            list.push(say("status", "every step and what it saw"));
+        }
+    }
+    list.extend(questions(state));
+    list
+}
+
+/// How to answer what is asked now.
+fn approvals(state: &State, commands: &Commands) -> Vec<Advice> {
+    let wanted = state.approvals_wanted();
+    let answer = |step: &str| commands.about("approve", &state.run, step);
+    wanted.keys().map(|step| Advice { command: answer(step.as_str()), why: format!("say yes to `{step}`") }).collect()
+}
+
+/// Commands that ask DNS where traffic goes, for every record that the run may have moved.
+fn questions(state: &State) -> Vec<Advice> {
+    // The simulator inside the process has gone with it: nobody would answer.
+    if state.plan.site.credential == Credential::Simulated {
+        return Vec::new();
+    }
+    let touched = state.plan.steps.iter().enumerate().filter(|(place, planned)| {
+        planned.action == ActionKind::FlipCname && !matches!(state.steps[*place].state, StepState::Pending { .. })
+    });
+    let mut list = Vec::new();
+    for (place, _) in touched {
+        let Some(hostname) = world::hostname(state, place) else { continue };
+        let zone = hostname.split_once('.').map_or(hostname.as_str(), |(_, zone)| zone);
+        let dns = &state.plan.site.dns;
+        let server = dns.authoritative.get(zone).and_then(|servers| servers.first()).or(dns.resolvers.first());
+        let server = match server {
+            Some(server) if server.port() == 53 => format!(" @{}", server.ip()),
+            Some(server) => format!(" -p {} @{}", server.port(), server.ip()),
+            None => String::new(),
+        };
+        list.push(Advice {
+            command: format!("dig +short{server} {hostname} CNAME"),
+            why: "ask DNS where traffic goes now".to_owned(),
+        });
+    }
+    list
+}

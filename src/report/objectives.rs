@@ -1,0 +1,106 @@
+//! Recovery objectives: what was wanted, what was reached. Never says "met" before the run has succeeded.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    plan::recovery::backup_age,
+    run::{Outcome, State, StepState},
+    runbook::{ActionKind, span},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judgement {
+    Met,
+    Missed,
+    /// Nothing is recovered yet, or the figure is not known.
+    Unknown,
+    /// The runbook names no such objective.
+    NotSet,
+}
+
+/// One objective beside what was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Objective {
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Duration>,
+    /// RTO: time since the run began, until now or until it ended. RPO: age of the backup when the run began.
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Duration>,
+    pub judgement: Judgement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ObjectiveVerdict {
+    pub rto: Objective,
+    pub rpo: Objective,
+}
+
+impl ObjectiveVerdict {
+    /// Recovered, but later or with older data than wanted.
+    pub fn missed(&self) -> bool {
+        self.rto.judgement == Judgement::Missed || self.rpo.judgement == Judgement::Missed
+    }
+}
+
+/// What was reached so far. `now` counts until the run is over; then its last event does.
+pub fn objectives(state: &State, now: Timestamp) -> ObjectiveVerdict {
+    let ended = state.stopped.as_ref().filter(|(outcome, _, _)| outcome.is_terminal());
+    let recovered = ended.is_some_and(|(outcome, _, _)| *outcome == Outcome::Succeeded);
+    let took = ended.map_or(now, |(_, _, at)| *at).duration_since(state.created_at);
+    let restored = state.plan.steps.iter().zip(&state.steps).any(|(planned, record)| {
+        planned.action == ActionKind::Restore && matches!(record.state, StepState::Succeeded { .. })
+    });
+    let wanted = &state.plan.objectives;
+    ObjectiveVerdict {
+        rto: objective(wanted.rto, unsigned(took), recovered),
+        rpo: Objective {
+            judgement: if restored { judge(wanted.rpo, data_age(state), true) } else { unknown(wanted.rpo) },
+            ..objective(wanted.rpo, data_age(state), restored)
+        },
+    }
+}
+
+fn objective(wanted: Option<Duration>, reached: Option<Duration>, recovered: bool) -> Objective {
+    Objective { wanted, reached, judgement: judge(wanted, reached, recovered) }
+}
+
+/// Too late is missed, recovered or not; in time is only met once it is recovered.
+fn judge(wanted: Option<Duration>, reached: Option<Duration>, recovered: bool) -> Judgement {
+    match (wanted, reached) {
+        (None, _) => Judgement::NotSet,
+        (Some(wanted), Some(reached)) if reached > wanted => Judgement::Missed,
+        (Some(_), Some(_)) if recovered => Judgement::Met,
+        (Some(_), _) => Judgement::Unknown,
+    }
+}
+
+fn unknown(wanted: Option<Duration>) -> Judgement {
+    judge(wanted, None, false)
+}
+
+/// Age of the oldest backup that the run chose, when it began. None: it has not chosen one.
+pub fn data_age(state: &State) -> Option<Duration> {
+    let chosen = state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
+        StepState::Succeeded { outputs } if planned.action == ActionKind::FindLatest => Some(outputs),
+        StepState::Succeeded { .. }
+        | StepState::Pending { .. }
+        | StepState::Running { .. }
+        | StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    });
+    chosen.filter_map(|outputs| backup_age(outputs, state.created_at)).max()
+}
+
+/// None before the beginning: a clock was set back.
+fn unsigned(duration: SignedDuration) -> Option<Duration> {
+    Duration::try_from(duration).ok()
+}

@@ -1,0 +1,321 @@
+//! One sentence an event: what a person reads, in the live view and in plain lines alike.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Commands, Standing};
+use crate::{
+    run::{Event, Intent, Outcome, Person, State, StepError, StepState, Verdict},
+    runbook::{ActionKind, StepId},
+    style::{Symbol, duration, one_line, time},
+};
+
+/// How a view speaks.
+#[derive(Clone, Debug, Default)]
+pub struct Voice {
+    pub commands: Commands,
+    /// This process reads the answer to an approval from its own terminal.
+    pub asks_here: bool,
+}
+
+/// How much an event matters to somebody who watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Only worth a line while it lasts: what is waited for.
+    Passing,
+    /// Worth a line in a log.
+    Detail,
+    /// Stays on the screen.
+    News,
+}
+
+/// What happened, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    pub weight: Weight,
+    pub symbol: Symbol,
+    /// None: the run as a whole.
+    pub step: Option<StepId>,
+    /// One line, without control characters.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Sentence {
+    fn new(weight: Weight, symbol: Symbol, step: Option<&StepId>, text: impl AsRef<str>) -> Self {
+        Self { weight, symbol, step: step.cloned(), text: one_line(text.as_ref()), hint: None }
+    }
+
+    fn hint(self, hint: impl AsRef<str>) -> Self {
+        let hint = one_line(hint.as_ref());
+        Self { hint: (!hint.is_empty()).then_some(hint), ..self }
+    }
+}
+
+/// The sentences of one event; `state` is the one after it. More than one only when somebody takes the run up.
+pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<Sentence> {
+    let sentence = match event {
+        Event::DriverAttached { .. } => {
+            let mut sentences = vec![run_event(event)];
+            sentences.extend(questions(state, voice));
+            return sentences;
+        }
+        Event::Planned { .. } | Event::Confirmed { .. } | Event::StopRequested { .. } | Event::RunStopped { .. } => {
+            run_event(event)
+        }
+        Event::StepStarted { step, attempt, deadline, arguments } => {
+            let action = state.place(step).map(|place| state.planned(place).action);
+            if action == Some(ActionKind::Approval) {
+                let prompt = arguments.get("prompt").and_then(Value::as_str).unwrap_or_default();
+                question(state, step, prompt, *deadline, voice)
+            } else {
+                started(state, step, *attempt, *deadline)
+            }
+        }
+        Event::ChangeIntended { step, intent } => {
+            Sentence::new(Weight::Detail, Symbol::Running, Some(step), format!("sends {}", request(intent)))
+        }
+        Event::OperationAccepted { step, operation } => {
+            let text = format!("Azure accepted it and goes on by itself: {}", operation.url);
+            Sentence::new(Weight::Detail, Symbol::Running, Some(step), text)
+        }
+        Event::StepNoted { step, message, until } => {
+            let until = until.map(|until| format!(", until {}", time(until))).unwrap_or_default();
+            Sentence::new(Weight::Passing, Symbol::Waiting, Some(step), format!("{message}{until}"))
+        }
+        Event::StepSucceeded { step, .. } => succeeded(at, state, step),
+        Event::StepFailed { step, error, retry_at } => failed(at, state, step, error, *retry_at),
+        Event::StepSkipped { step, reason } => {
+            Sentence::new(Weight::News, Symbol::Skipped, Some(step), format!("skipped: {reason}"))
+        }
+        Event::StepInDoubt { step, error } => {
+            let text = format!("in doubt: {error} [{}]", error.code);
+            Sentence::new(Weight::News, Symbol::Doubt, Some(step), text).hint(&error.hint)
+        }
+        Event::StepSettled { step, verdict } => settled(step, verdict),
+        Event::ApprovalGiven { step, by, comment } => approved(state, step, by, comment.as_deref()),
+        Event::ApprovalRefused { step, by, comment } => {
+            let text = format!("{} refused{}", person(by), said(comment.as_deref()));
+            Sentence::new(Weight::News, Symbol::Failed, Some(step), text)
+        }
+        Event::UndoStarted { step } => Sentence::new(Weight::News, Symbol::Undo, Some(step), "undoing it"),
+        Event::UndoIntended { step, intent } => {
+            Sentence::new(Weight::Detail, Symbol::Undo, Some(step), format!("sends {}", request(intent)))
+        }
+        Event::UndoSucceeded { step, .. } => Sentence::new(Weight::News, Symbol::Undo, Some(step), "undone"),
+        Event::UndoFailed { step, error } => {
+            let text = format!("could not be undone: {error} [{}]", error.code);
+            Sentence::new(Weight::News, Symbol::Failed, Some(step), text).hint(&error.hint)
+        }
+    };
+    vec![sentence]
+}
+
+/// What the approvals that are wanted now ask; for a view that begins when they were asked already.
+fn questions(state: &State, voice: &Voice) -> Vec<Sentence> {
+    let wanted = state.approvals_wanted();
+    let sentences = wanted.iter().filter_map(|(step, prompt)| {
+        let attempt = super::step::attempt(&state.steps[state.place(step)?].state)?;
+        Some(question(state, step, prompt, attempt.deadline, voice))
+    });
+    sentences.collect()
+}
+
+fn question(state: &State, step: &StepId, prompt: &str, deadline: Timestamp, voice: &Voice) -> Sentence {
+    let approve = voice.commands.about("approve", &state.run, step.as_str());
+    let reject = voice.commands.about("reject", &state.run, step.as_str());
+    let how = if voice.asks_here {
+        format!("type yes or no and press Enter; from elsewhere: `{approve}` or `{reject}`")
+    } else {
+        format!("answer with `{approve}` or `{reject}`")
+    };
+    let text = format!("asks: {prompt} (until {})", time(deadline));
+    Sentence::new(Weight::News, Symbol::Ask, Some(step), text).hint(how)
+}
+
+fn started(state: &State, step: &StepId, attempt: u32, deadline: Timestamp) -> Sentence {
+    let text = match state.place(step).map(|place| state.planned(place)) {
+        Some(planned) => {
+            let about = SignedDuration::try_from(planned.expected).unwrap_or(SignedDuration::MAX);
+            let attempts = match planned.retry.attempts {
+                1 => String::new(),
+                allowed => format!(", attempt {attempt} of {allowed}"),
+            };
+            format!(
+                "started: {}{attempts}, takes about {}, at most until {}",
+                planned.action,
+                duration(about),
+                time(deadline)
+            )
+        }
+        None => "started".to_owned(),
+    };
+    Sentence::new(Weight::Detail, Symbol::Running, Some(step), text)
+}
+
+fn succeeded(at: Timestamp, state: &State, step: &StepId) -> Sentence {
+    let record = state.place(step).map(|place| &state.steps[place]);
+    let took = record.and_then(|record| record.started_at).map(|started| at.duration_since(started));
+    let took = took.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
+    let outcome = state.place(step).and_then(|place| outcome(state, place)).unwrap_or_default();
+    Sentence::new(Weight::News, Symbol::Done, Some(step), format!("done{took}{outcome}"))
+}
+
+/// The one output that people want to see.
+fn outcome(state: &State, place: usize) -> Option<String> {
+    let StepState::Succeeded { outputs } = &state.steps[place].state else { return None };
+    let text = |name: &str| outputs.get(name).and_then(Value::as_str);
+    let outcome = match state.planned(place).action {
+        ActionKind::VerifyStandby => format!("tier {} in {}", text("tier")?, text("location")?),
+        ActionKind::FindLatest => match text("age") {
+            Some(age) => format!("{}, {age} old", text("name")?),
+            None => text("name")?.to_owned(),
+        },
+        ActionKind::GatewayHealth => format!("healthy at {}", text("address")?),
+        ActionKind::FlipCname => match (text("hostname"), text("previous_target")) {
+            (Some(hostname), Some(before)) => format!("{hostname} points at {}, before: {before}", text("target")?),
+            (_, _) => format!("points at {}", text("target")?),
+        },
+        ActionKind::HttpRequest => format!("status {}", outputs.get("status")?),
+        ActionKind::Command => format!("exit code {}", outputs.get("exit_code")?),
+        ActionKind::Approval => {
+            let names = outputs.get("approved_by")?.as_array()?.iter().filter_map(Value::as_str);
+            format!("approved by {}", names.collect::<Vec<_>>().join(", "))
+        }
+        ActionKind::ConfirmOutage | ActionKind::Restore | ActionKind::VerifyPropagation | ActionKind::Wait => {
+            return None;
+        }
+    };
+    Some(format!(": {outcome}"))
+}
+
+fn failed(at: Timestamp, state: &State, step: &StepId, error: &StepError, retry_at: Option<Timestamp>) -> Sentence {
+    match retry_at {
+        Some(again) => {
+            let next = state.place(step).and_then(|place| match &state.steps[place].state {
+                StepState::Waiting { next_attempt, .. } => {
+                    Some(format!("attempt {next_attempt} of {}", state.planned(place).retry.attempts))
+                }
+                StepState::Pending { .. }
+                | StepState::Running { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Succeeded { .. }
+                | StepState::Failed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. } => None,
+            });
+            let next = next.unwrap_or_else(|| "again".to_owned());
+            let text = format!("not yet: {error}; {next} in {}", duration(again.duration_since(at)));
+            Sentence::new(Weight::Detail, Symbol::Waiting, Some(step), text)
+        }
+        None => {
+            let tolerated = state.place(step).is_some_and(|place| state.tolerated(place));
+            let text = format!("failed: {error} [{}]{}", error.code, if tolerated { "; the run goes on" } else { "" });
+            Sentence::new(Weight::News, Symbol::Failed, Some(step), text).hint(&error.hint)
+        }
+    }
+}
+
+fn settled(step: &StepId, verdict: &Verdict) -> Sentence {
+    let sentence = |symbol, text: String| Sentence::new(Weight::News, symbol, Some(step), text);
+    match verdict {
+        Verdict::Happened { .. } => {
+            sentence(Symbol::Done, "settled: it had happened, nothing is sent again".to_owned())
+        }
+        Verdict::DidNotHappen { reason } => {
+            sentence(Symbol::Note, format!("settled: it did not happen ({reason}); it may start again"))
+        }
+        Verdict::GoesOn { operation: Some(operation) } => {
+            sentence(Symbol::Running, format!("settled: it goes on in Azure and is followed: {}", operation.url))
+        }
+        Verdict::GoesOn { operation: None } => {
+            sentence(Symbol::Running, "settled: it goes on in Azure; the service itself is watched".to_owned())
+        }
+        Verdict::Failed { error } => {
+            sentence(Symbol::Failed, format!("settled: it failed: {error} [{}]", error.code)).hint(&error.hint)
+        }
+        Verdict::Unknown { reason, remedy } => {
+            sentence(Symbol::Doubt, format!("still in doubt: {reason}")).hint(remedy)
+        }
+    }
+}
+
+fn approved(state: &State, step: &StepId, by: &Person, comment: Option<&str>) -> Sentence {
+    let wanted = state.place(step).map_or(1, |place| state.approvers_wanted(place));
+    let given = state.place(step).map_or(1, |place| state.steps[place].approvals.len());
+    let of = if wanted > 1 { format!(", {given} of {wanted}") } else { String::new() };
+    let text = format!("{} approved{of}{}", person(by), said(comment));
+    Sentence::new(Weight::News, Symbol::Done, Some(step), text)
+}
+
+fn run_event(event: &Event) -> Sentence {
+    let (weight, symbol, text, hint) = match event {
+        Event::Planned { run, plan, by } => {
+            let expected = SignedDuration::try_from(plan.expected).unwrap_or(SignedDuration::MAX);
+            let text = format!(
+                "run {run} planned by {}: {}, {}, {} steps, predicted {}",
+                person(by),
+                plan.name,
+                plan.mode,
+                plan.steps.len(),
+                duration(expected)
+            );
+            (Weight::Detail, Symbol::Note, text, "")
+        }
+        Event::DriverAttached { generation: 1, by, pid, version } => {
+            let text = format!("driven by {}, process {pid}, lifeboat {version}", person(by));
+            (Weight::Detail, Symbol::Note, text, "")
+        }
+        Event::DriverAttached { generation, by, pid, version } => {
+            let text =
+                format!("taken up by {}, process {pid}, lifeboat {version}, generation {generation}", person(by));
+            (Weight::News, Symbol::Note, text, "")
+        }
+        Event::Confirmed { by, what } => {
+            (Weight::Detail, Symbol::Note, format!("{} confirmed: {what}", person(by)), "")
+        }
+        Event::StopRequested { by, abort, reason } => {
+            let verb = if *abort { "aborts" } else { "stops" };
+            let hint = "nothing new starts; what was sent is given a moment to be answered";
+            (Weight::News, Symbol::Warning, format!("{} {verb} the run: {reason}", person(by)), hint)
+        }
+        Event::RunStopped { outcome, reason } => {
+            let standing = Standing::Ended(*outcome);
+            let weight = if *outcome == Outcome::Succeeded { Weight::Detail } else { Weight::News };
+            (weight, standing.symbol(), format!("{}: {reason}", standing.word()), "")
+        }
+        Event::StepStarted { .. }
+        | Event::ChangeIntended { .. }
+        | Event::OperationAccepted { .. }
+        | Event::StepNoted { .. }
+        | Event::StepSucceeded { .. }
+        | Event::StepFailed { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepInDoubt { .. }
+        | Event::StepSettled { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::ApprovalRefused { .. }
+        | Event::UndoStarted { .. }
+        | Event::UndoIntended { .. }
+        | Event::UndoSucceeded { .. }
+        | Event::UndoFailed { .. } => unreachable!("events of steps are told one by one"),
+    };
+    Sentence::new(weight, symbol, None, text).hint(hint)
+}
+
+/// `dana@jump-1`; what nobody checked is said to be so nowhere but in the journal. The stand-in is named.
+pub fn person(by: &Person) -> String {
+    let stand_in = if by.simulated && !by.name.contains("simulated") { " (simulated)" } else { "" };
+    if by.host.is_empty() { format!("{}{stand_in}", by.name) } else { format!("{}@{}{stand_in}", by.name, by.host) }
+}
+
+fn said(comment: Option<&str>) -> String {
+    comment.filter(|comment| !comment.trim().is_empty()).map(|comment| format!(": {comment}")).unwrap_or_default()
+}
+
+fn request(intent: &Intent) -> String {
+    format!("{} {}", intent.request.method, intent.request.url)
+}

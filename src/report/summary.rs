@@ -1,0 +1,266 @@
+//! The closing summary: what is true now, how long it took, what needs attention, and what to type next.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Standing, advice::advice, objectives::objectives,
+    step::StepView, world::World,
+};
+use crate::{
+    run::{Outcome, RunId, State},
+    runbook::Mode,
+    style::{Page, Style, Symbol, columns, duration, moment, one_line, pad},
+};
+
+/// Version of the JSON form. Changelog:
+/// 1. The first.
+pub const FORMAT: u32 = 1;
+
+/// What a person or a program should know when a drive has ended, or when somebody asks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    pub v: u32,
+    pub run: RunId,
+    pub runbook: String,
+    pub mode: Mode,
+    pub standing: Standing,
+    /// Why it ended so. Lower-case fragment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub started_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    pub elapsed_s: i64,
+    pub steps_done: usize,
+    pub steps_in_all: usize,
+    pub objectives: ObjectiveVerdict,
+    pub world: World,
+    /// Steps that failed, are in doubt, were undone or skipped, or wait for somebody.
+    pub attention: Vec<StepView>,
+    /// Never empty; the first is the one to type.
+    pub next: Vec<Advice>,
+}
+
+impl Summary {
+    pub fn of(state: &State, standing: Standing, now: Timestamp, commands: &Commands) -> Self {
+        let stopped = state.stopped.as_ref();
+        let ended_at = stopped.map(|(_, _, at)| *at);
+        let views = (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now));
+        Self {
+            v: FORMAT,
+            run: state.run.clone(),
+            runbook: state.plan.name.clone(),
+            mode: state.plan.mode,
+            standing,
+            reason: stopped.map(|(_, reason, _)| reason.clone()),
+            started_at: state.created_at,
+            ended_at,
+            elapsed_s: ended_at.unwrap_or(now).duration_since(state.created_at).as_secs(),
+            steps_done: state.finished,
+            steps_in_all: state.steps.len(),
+            objectives: objectives(state, now),
+            world: World::of(state, standing),
+            attention: views.filter(StepView::needs_attention).collect(),
+            next: advice(state, standing, commands),
+        }
+    }
+
+    pub fn text(&self, style: &Style) -> String {
+        let mut page = Page::new(style);
+        self.head(&mut page);
+        self.world(&mut page);
+        self.objectives(&mut page);
+        self.attention(&mut page);
+        self.next(&mut page);
+        page.text()
+    }
+
+    pub(super) fn head(&self, page: &mut Page) {
+        let style = page.style;
+        let symbol = self.standing.symbol();
+        let word = style.toned(symbol, self.standing.word().to_uppercase());
+        page.line(&format!("{} {word}  run {}  ({}, {})", style.mark(symbol), self.run, self.runbook, self.mode));
+        page.hang("  ", &self.sentence());
+        if let Some(reason) = &self.reason {
+            page.hang("  ", &one_line(reason));
+        }
+    }
+
+    /// What the standing means, with the figures.
+    fn sentence(&self) -> String {
+        let elapsed = duration(SignedDuration::from_secs(self.elapsed_s));
+        let steps = format!("{} of {} steps done", self.steps_done, self.steps_in_all);
+        let began = moment(self.started_at);
+        match self.standing {
+            Standing::Driven => format!("it has been running for {elapsed} since {began}; {steps}"),
+            Standing::Abandoned => {
+                format!("the process that drove it is gone; it began at {began}, {elapsed} ago; {steps}")
+            }
+            Standing::Unknown => {
+                format!(
+                    "it has not ended; whether a process drives it cannot be told from here; began {began}; {steps}"
+                )
+            }
+            Standing::Ended(Outcome::Succeeded) => format!("recovered in {elapsed}, from {began}; {steps}"),
+            Standing::Ended(Outcome::Failed) => format!("a step failed after {elapsed}, from {began}; {steps}"),
+            Standing::Ended(Outcome::Refused) => {
+                format!("refused after {elapsed}, from {began}: what it guards was not started; {steps}")
+            }
+            Standing::Ended(Outcome::Undone) => {
+                format!("a step failed, and what could be undone was undone; {elapsed}, from {began}")
+            }
+            Standing::Ended(Outcome::Stuck) => format!("a human must look; {elapsed}, from {began}; {steps}"),
+            Standing::Ended(Outcome::Interrupted) => {
+                format!("stopped after {elapsed}, from {began}; what goes on in Azure goes on; {steps}")
+            }
+            Standing::Ended(Outcome::Aborted) => {
+                format!("given up after {elapsed}, from {began}; nothing was undone; {steps}")
+            }
+        }
+    }
+
+    pub(super) fn world(&self, page: &mut Page) {
+        let style = page.style;
+        if self.world.truths.is_empty() && self.world.operations.is_empty() {
+            return;
+        }
+        page.heading("What is true now, as far as this run knows");
+        for truth in &self.world.truths {
+            let symbol = if truth.certain { Symbol::Note } else { Symbol::Doubt };
+            let doubt = if truth.certain { String::new() } else { style.toned(Symbol::Doubt, "not certain: ") };
+            page.hang(
+                &format!("  {} ", style.mark(symbol)),
+                &format!("{} {doubt}{}", style.bold(&truth.subject), one_line(&truth.says)),
+            );
+        }
+        for operation in &self.world.operations {
+            page.hang(
+                &format!("  {} ", style.mark(Symbol::Doubt)),
+                &format!(
+                    "step {}: an operation was accepted at {} and nobody has seen its end:",
+                    operation.step,
+                    moment(operation.since)
+                ),
+            );
+            page.line(&format!("    {}", one_line(&operation.url)));
+        }
+    }
+
+    pub(super) fn objectives(&self, page: &mut Page) {
+        let ObjectiveVerdict { rto, rpo } = &self.objectives;
+        if rto.judgement == Judgement::NotSet && rpo.judgement == Judgement::NotSet {
+            return;
+        }
+        page.heading("Objectives");
+        objective(
+            page,
+            "RTO",
+            "time to recover",
+            rto,
+            match self.standing {
+                Standing::Ended(Outcome::Succeeded) => "recovered in",
+                Standing::Ended(_) | Standing::Driven | Standing::Abandoned | Standing::Unknown => "not recovered yet:",
+            },
+        );
+        objective(
+            page,
+            "RPO",
+            "age of the data",
+            rpo,
+            match rpo.judgement {
+                Judgement::Met | Judgement::Missed => "the backup's age was",
+                Judgement::Unknown | Judgement::NotSet => "nothing restored yet; the chosen backup's age was",
+            },
+        );
+    }
+
+    pub(super) fn attention(&self, page: &mut Page) {
+        if self.attention.is_empty() {
+            return;
+        }
+        page.heading("Steps to look at");
+        let width = self.attention.iter().map(|step| step.id.as_str().len()).max().unwrap_or_default();
+        for step in &self.attention {
+            attention(page, step, width);
+        }
+    }
+
+    pub(super) fn next(&self, page: &mut Page) {
+        let style = page.style;
+        page.heading("Next");
+        let width = self.next.iter().map(|advice| columns(&advice.command)).max().unwrap_or_default();
+        let longest = self.next.iter().map(|advice| columns(&advice.why)).max().unwrap_or_default();
+        let beside = width + longest + 5 <= style.columns();
+        for advice in &self.next {
+            if beside {
+                let command = pad(&style.bold(&advice.command), width);
+                page.line(&format!("  {command}   {}", style.dim(&advice.why)));
+            } else {
+                page.line(&format!("  {}", style.bold(&advice.command)));
+                page.hang("      ", &style.dim(&advice.why));
+            }
+        }
+    }
+}
+
+fn objective(page: &mut Page, name: &str, meaning: &str, objective: &Objective, verb: &str) {
+    let Some(wanted) = objective.wanted else { return };
+    let style = page.style;
+    let (symbol, word) = match objective.judgement {
+        Judgement::Met => (Symbol::Done, "met"),
+        Judgement::Missed => (Symbol::Failed, "missed"),
+        Judgement::Unknown | Judgement::NotSet => (Symbol::Doubt, "not known yet"),
+    };
+    let reached = match objective.reached {
+        Some(reached) => format!("{verb} {}", say(reached)),
+        None => "no figure yet".to_owned(),
+    };
+    page.hang(
+        &format!("  {} {name} ", style.mark(symbol)),
+        &format!("{}: {reached}; wanted {} ({meaning})", style.toned(symbol, word), say(wanted)),
+    );
+}
+
+/// A step, why, and what to do about it.
+fn attention(page: &mut Page, step: &StepView, width: usize) {
+    let style = page.style;
+    let lead = format!("  {} {}  ", style.mark(step.symbol), pad(step.id.as_str(), width));
+    let word = style.toned(step.symbol, step.state);
+    let indent = " ".repeat(columns(&lead).min(8));
+    let error = step.error.as_ref();
+    let why = match (&step.unsettled, error, &step.note) {
+        (Some(unsettled), _, _) => one_line(&unsettled.reason),
+        (None, Some(error), _) => format!("{} [{}]", one_line(&error.message), error.code),
+        (None, None, Some(note)) => one_line(note),
+        (None, None, None) if step.symbol == Symbol::Doubt => "nobody knows what became of its request".to_owned(),
+        (None, None, None) => String::new(),
+    };
+    let attempts = if step.attempts > 1 || step.attempts_allowed > 1 && step.attempts > 0 {
+        format!(" (attempt {} of {})", step.attempts, step.attempts_allowed)
+    } else {
+        String::new()
+    };
+    let colon = if why.is_empty() { "" } else { ": " };
+    page.hang(&lead, &format!("{word}{attempts}{colon}{why}"));
+    if let Some(remedy) = step.unsettled.as_ref().map(|unsettled| &unsettled.remedy).or(error.map(|error| &error.hint))
+        && !remedy.is_empty()
+    {
+        page.hang(&format!("{indent}{} ", style.mark(Symbol::Arrow)), &one_line(remedy));
+    }
+    for (name, value) in error.iter().flat_map(|error| &error.details) {
+        page.hang(&format!("{indent}{} ", style.dim(format!("{name}:"))), &scalar(value));
+    }
+}
+
+/// A JSON value on one line; a text without its quotes.
+fn scalar(value: &Value) -> String {
+    value.as_str().map_or_else(|| one_line(&value.to_string()), one_line)
+}
+
+fn say(span: Duration) -> String {
+    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
+}

@@ -1,0 +1,349 @@
+//! The decision: the same plan, state and time give the same events and tasks. Retry, timeout, approvals, undo and stop live here.
+//!
+//! Pure: never reads the clock, never does I/O.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Disposition, Event, Outcome, State, StepError, StepState, Verdict,
+    state::{Carried, StepRecord},
+};
+use crate::runbook::{ActionKind, Effect, OnFailure, Unresolved};
+
+/// Steps that run at the same time. A wide runbook must not open more connections than ARM gives tokens a second
+/// (25, azure-facts 4), but most wide steps only wait; a group commit wants many.
+pub const MOST_AT_ONCE: usize = 512;
+
+/// What should be going on for a step, given its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    Perform,
+    Follow,
+    Settle,
+    Undo,
+}
+
+/// What happens next.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// To be made durable together, in this order, before anything else.
+    pub events: Vec<Event>,
+    /// When to decide again although nothing happened.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// The task that a step's state calls for. `None`: nothing, or what runs for it must be stopped.
+pub fn task(state: &State, place: usize) -> Option<Task> {
+    if state.stopped.is_some() {
+        return None;
+    }
+    match &state.steps[place].state {
+        StepState::Running { .. } if state.planned(place).action == ActionKind::Approval => None,
+        StepState::Running { follow: false, .. } => Some(Task::Perform),
+        StepState::Running { follow: true, .. } => Some(Task::Follow),
+        StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_some() => Some(Task::Settle),
+        StepState::Undoing { .. } => Some(Task::Undo),
+        StepState::InDoubt { .. }
+        | StepState::Pending { .. }
+        | StepState::Waiting { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    }
+}
+
+/// Nothing new starts any more in this drive.
+fn is_halting(state: &State) -> bool {
+    state.stop.is_some()
+        || !state.failed.is_empty()
+        || state
+            .active
+            .iter()
+            .any(|place| matches!(state.steps[*place].state, StepState::InDoubt { unknown: Some(_), .. }))
+}
+
+/// `live`: whether a task runs for the step. Call again after the events were applied, until there are none.
+pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> Decision {
+    let mut decision = Decision::default();
+    if state.stopped.is_some() {
+        return decision;
+    }
+    for place in state.active.iter().copied() {
+        decide_active(state, now, place, &mut decision);
+    }
+    if !is_halting(state) {
+        let room = MOST_AT_ONCE.saturating_sub(state.active.len());
+        for place in state.ready.iter().copied().take(room) {
+            decision.events.push(start(state, now, place));
+        }
+    }
+    if decision.events.is_empty() {
+        decision.events.extend(decide_end(state, live));
+    }
+    decision
+}
+
+/// Deadlines, approvals, retries and doubts of one step.
+fn decide_active(state: &State, now: Timestamp, place: usize, decision: &mut Decision) {
+    let record = &state.steps[place];
+    let step = state.planned(place).id.clone();
+    let wake = |decision: &mut Decision, at: Timestamp| {
+        decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
+    };
+    match &record.state {
+        StepState::Running { .. } if state.stop.is_some() => {}
+        StepState::Running { attempt, .. } => {
+            if state.planned(place).action == ActionKind::Approval
+                && let Some(event) = decide_approval(state, place, record)
+            {
+                decision.events.push(event);
+            } else if now >= attempt.deadline {
+                decision.events.push(timed_out(state, now, place));
+            } else {
+                wake(decision, attempt.deadline);
+            }
+        }
+        StepState::Waiting { until, .. } if !is_halting(state) => {
+            if now >= *until {
+                decision.events.push(start(state, now, place));
+            } else {
+                wake(decision, *until);
+            }
+        }
+        StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && state.stop.is_none() => {
+            let reason = "it was interrupted before anything was sent".to_owned();
+            decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason } });
+        }
+        StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Undoing { .. }
+        | StepState::Pending { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => {}
+    }
+}
+
+fn decide_approval(state: &State, place: usize, record: &StepRecord) -> Option<Event> {
+    let step = state.planned(place).id.clone();
+    if let Some((by, comment)) = &record.refusal {
+        let comment = comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        let error = StepError::new(
+            Disposition::Refused,
+            "approval-refused",
+            format!("{} refused{comment}", by.name),
+            "what waits for this approval was not started; resume the run to ask again, or abort it",
+        );
+        return Some(Event::StepFailed { step, error, retry_at: None });
+    }
+    let mut names: Vec<&str> = record.approvals.iter().map(|by| by.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < state.approvers_wanted(place) {
+        return None;
+    }
+    let outputs = Map::from_iter([("approved_by".to_owned(), json!(names))]);
+    Some(Event::StepSucceeded { step, outputs, evidence: json!({ "approvals": record.approvals }) })
+}
+
+fn timed_out(state: &State, now: Timestamp, place: usize) -> Event {
+    let planned = state.planned(place);
+    let timeout = crate::runbook::span::format(planned.timeout);
+    let StepState::Running { attempt, .. } = &state.steps[place].state else {
+        unreachable!("only a running step times out");
+    };
+    if planned.action == ActionKind::Approval {
+        let error = StepError::new(
+            Disposition::Refused,
+            "approval-missing",
+            format!("nobody decided within {timeout}"),
+            "what waits for this approval was not started; resume the run to ask again, or abort it",
+        );
+        return Event::StepFailed { step: planned.id.clone(), error, retry_at: None };
+    }
+    let message = match &state.steps[place].note {
+        Some((note, _)) => format!("no end within {timeout}; the last that was seen: {note}"),
+        None => format!("no end within {timeout}"),
+    };
+    let (disposition, hint) = if attempt.intent.is_some() {
+        (Disposition::InDoubt, "resume the run: it looks what became of the request and never sends it twice")
+    } else {
+        (Disposition::Retryable, "nothing was changed; look at what it waited for, then resume the run")
+    };
+    failed(state, now, place, StepError::new(disposition, "timeout", message, hint))
+}
+
+/// What an error makes of a running step: another attempt, a doubt, or the end.
+pub fn failed(state: &State, now: Timestamp, place: usize, error: StepError) -> Event {
+    let planned = state.planned(place);
+    let step = planned.id.clone();
+    let attempt = match &state.steps[place].state {
+        StepState::Running { attempt, .. } => attempt.number,
+        StepState::Pending { carried: Some(Carried { attempt, .. }) } => *attempt,
+        StepState::Waiting { next_attempt, .. } => *next_attempt,
+        StepState::Pending { carried: None }
+        | StepState::InDoubt { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => 1,
+    };
+    match error.disposition {
+        Disposition::InDoubt => Event::StepInDoubt { step, error },
+        Disposition::Retryable if attempt < planned.retry.attempts => {
+            let delay = SignedDuration::try_from(planned.retry.delay).unwrap_or(SignedDuration::MAX);
+            Event::StepFailed { step, error, retry_at: Some(now + delay) }
+        }
+        Disposition::Retryable | Disposition::Final | Disposition::Refused => {
+            Event::StepFailed { step, error, retry_at: None }
+        }
+    }
+}
+
+/// The first event of an attempt: started, skipped, or failed because its arguments cannot be had.
+fn start(state: &State, now: Timestamp, place: usize) -> Event {
+    let planned = state.planned(place);
+    let step = planned.id.clone();
+    let carried = match &state.steps[place].state {
+        StepState::Pending { carried } => *carried,
+        StepState::Waiting { next_attempt, .. } => {
+            Some(Carried { attempt: *next_attempt, deadline: deadline(state, now, place) })
+        }
+        StepState::Running { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => unreachable!("only a step that is pending or waiting starts"),
+    };
+    if let (None, Some(when)) = (carried, &planned.when) {
+        match state.scope.condition(when) {
+            Ok(true) => {}
+            Ok(false) => return Event::StepSkipped { step, reason: format!("`when: {when}` is false") },
+            Err(unresolved) => return failed(state, now, place, unresolved_error(&unresolved)),
+        }
+    }
+    if carried.is_some_and(|carried| now >= carried.deadline) {
+        let message = "its deadline passed while nobody drove the run";
+        let hint = "nothing was changed by it; resume the run to try it again";
+        return failed(state, now, place, StepError::new(Disposition::Retryable, "timeout", message, hint));
+    }
+    let arguments = match state.scope.resolve(&planned.arguments) {
+        Ok(arguments) => arguments,
+        Err(unresolved) => return failed(state, now, place, unresolved_error(&unresolved)),
+    };
+    if let Some(misfit) = crate::runbook::check_arguments(planned.action, &arguments).into_iter().next() {
+        let message = format!("`{}`: {}", misfit.field, misfit.message);
+        return failed(state, now, place, StepError::new(Disposition::Final, "argument", message, misfit.help));
+    }
+    let (attempt, deadline) = match carried {
+        Some(Carried { attempt, deadline }) => (attempt, deadline),
+        None => (1, deadline(state, now, place)),
+    };
+    Event::StepStarted { step, attempt, deadline, arguments: Arc::new(arguments) }
+}
+
+fn deadline(state: &State, now: Timestamp, place: usize) -> Timestamp {
+    now + SignedDuration::try_from(state.planned(place).timeout).unwrap_or(SignedDuration::MAX)
+}
+
+fn unresolved_error(unresolved: &Unresolved) -> StepError {
+    StepError::new(
+        Disposition::Final,
+        "expression",
+        unresolved.to_string(),
+        "correct the runbook and start a new run; what is done already is in `lifeboat status`",
+    )
+}
+
+/// How the drive ends, when nothing is left to do in it.
+fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
+    let stopped = |outcome, reason: String| Some(Event::RunStopped { outcome, reason });
+    if state.active.iter().any(|place| live(*place)) {
+        return None;
+    }
+    if let Some(stop) = &state.stop {
+        let outcome = if stop.abort { Outcome::Aborted } else { Outcome::Interrupted };
+        return stopped(outcome, stop.reason.clone());
+    }
+    let mut doubt = None;
+    for place in &state.active {
+        match &state.steps[*place].state {
+            StepState::InDoubt { unknown: Some(unknown), .. } => {
+                doubt = Some(format!("step {} is in doubt: {}", state.planned(*place).id, unknown.reason));
+            }
+            StepState::Waiting { .. } if is_halting(state) => {}
+            StepState::Running { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Undoing { .. }
+            | StepState::Pending { .. }
+            | StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => return None,
+        }
+    }
+    if let Some(reason) = doubt {
+        return stopped(Outcome::Stuck, reason);
+    }
+    if let Some((step, error)) = state.failure() {
+        return decide_failure(state, format!("step {step} failed: {error}"), error);
+    }
+    if state.ready.is_empty() { stopped(Outcome::Succeeded, "every step is done".to_owned()) } else { None }
+}
+
+/// Undoes what `on_failure: undo` says, in reverse order, then ends the drive.
+fn decide_failure(state: &State, reason: String, error: &StepError) -> Option<Event> {
+    let undo_failed =
+        state.failed.iter().any(|place| matches!(state.steps[*place].state, StepState::UndoFailed { .. }));
+    if undo_failed {
+        return Some(Event::RunStopped { outcome: Outcome::Stuck, reason });
+    }
+    if state.failed.iter().any(|place| state.planned(*place).on_failure == OnFailure::Undo) {
+        let next = state.done.iter().rev().find(|place| is_undoable(state, **place));
+        if let Some(place) = next {
+            return Some(Event::UndoStarted { step: state.planned(*place).id.clone() });
+        }
+        if state.done.iter().any(|place| matches!(state.steps[*place].state, StepState::Undone)) {
+            return Some(Event::RunStopped { outcome: Outcome::Undone, reason });
+        }
+    }
+    let outcome = if error.disposition == Disposition::Refused { Outcome::Refused } else { Outcome::Failed };
+    Some(Event::RunStopped { outcome, reason })
+}
+
+/// It succeeded, changed something, and can be taken back.
+fn is_undoable(state: &State, place: usize) -> bool {
+    let record = &state.steps[place];
+    matches!(record.state, StepState::Succeeded { .. })
+        && state.planned(place).effect == Effect::Reversible
+        && record.changes > 0
+}
+
+/// A value for messages: the arguments of a running step.
+pub fn arguments(state: &State, place: usize) -> Option<&Map<String, Value>> {
+    match &state.steps[place].state {
+        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(&attempt.arguments),
+        StepState::Pending { .. }
+        | StepState::Waiting { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    }
+}

@@ -1,0 +1,483 @@
+//! The one loop: messages in, decision, durable events, tasks out. Owns the state; nobody else changes it.
+//!
+//! ```text
+//!  tasks ─ messages ─┐
+//!  people ─ directives ┼─► events ─► state ─► decide ─► events ─► journal (one sync) ─► observers ─► tasks
+//!  clock ─ wake ─────┘
+//! ```
+//!
+//! A task starts, and an intent is acknowledged, only after the append that announces it. When an append fails
+//! nothing more starts: every task is dropped, and the process ends with the journal's error.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+};
+
+use super::{
+    Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, Verdict,
+    decide::{self, Task, decide},
+};
+use crate::{
+    action::{self, Call, Context, Message, Recorder},
+    azure::Notice,
+    runbook::StepId,
+};
+
+/// A request that is in flight when somebody says stop may still bring its answer home within this time.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Notices of one step that are journalled: a restore polled once a minute for a day fits; a loop gone wild does not.
+const MOST_NOTICES: u32 = 2000;
+
+/// What people ask of a running process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    Stop { by: Person, abort: bool, reason: String },
+    Approve { step: StepId, by: Person, comment: Option<String> },
+    Refuse { step: StepId, by: Person, comment: Option<String> },
+}
+
+/// A request and where its answer goes once it is durable, or the reason why it cannot be taken.
+#[derive(Debug)]
+pub struct Directive {
+    pub request: Request,
+    pub answer: oneshot::Sender<Result<(), String>>,
+}
+
+/// Sees every event once it is durable, in order, with the state after the batch it came in.
+pub type Observer = Box<dyn FnMut(Timestamp, &Event, &State) + Send>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A bug: the engine produced what its own table forbids.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+}
+
+struct Live {
+    step: usize,
+    task: Task,
+    handle: AbortHandle,
+}
+
+struct Engine {
+    state: State,
+    journal: Journal,
+    context: Arc<Context>,
+    observers: Vec<Observer>,
+    sender: mpsc::UnboundedSender<(u64, Message)>,
+    /// Task number → what runs.
+    live: HashMap<u64, Live>,
+    /// Step → the number of its task.
+    running: HashMap<usize, u64>,
+    next_task: u64,
+    notices: HashMap<usize, u32>,
+    /// Applied to the state, not yet durable.
+    batch: Vec<Event>,
+    /// Answered when the batch is durable.
+    durable: Vec<oneshot::Sender<()>>,
+    answers: Vec<oneshot::Sender<Result<(), String>>>,
+}
+
+/// How this process drives a run.
+#[derive(Debug)]
+pub struct Driver {
+    pub by: Person,
+    pub pid: u32,
+    pub version: String,
+    /// Events to write before the first step, such as the confirmation of a person.
+    pub first: Vec<Event>,
+}
+
+/// Drives a run until it stops. The returned state says how.
+///
+/// Not cancel safe: dropping it detaches from whatever is going on, as a crash would.
+pub async fn drive(
+    state: State,
+    journal: Journal,
+    context: Arc<Context>,
+    driver: Driver,
+    mut directives: mpsc::Receiver<Directive>,
+    observers: Vec<Observer>,
+) -> Result<(State, Journal), EngineError> {
+    let (sender, mut messages) = mpsc::unbounded_channel();
+    let mut engine = Engine {
+        state,
+        journal,
+        context,
+        observers,
+        sender,
+        live: HashMap::new(),
+        running: HashMap::new(),
+        next_task: 0,
+        notices: HashMap::new(),
+        batch: Vec::new(),
+        durable: Vec::new(),
+        answers: Vec::new(),
+    };
+    let attached = Event::DriverAttached {
+        generation: engine.state.generation + 1,
+        by: driver.by,
+        pid: driver.pid,
+        version: driver.version,
+    };
+    engine.take(attached)?;
+    for event in driver.first {
+        engine.take(event)?;
+    }
+    let result = engine.turn(&mut messages, &mut directives).await;
+    for live in engine.live.values() {
+        live.handle.abort();
+    }
+    result.map(|()| (engine.state, engine.journal))
+}
+
+impl Engine {
+    async fn turn(
+        &mut self,
+        messages: &mut mpsc::UnboundedReceiver<(u64, Message)>,
+        directives: &mut mpsc::Receiver<Directive>,
+    ) -> Result<(), EngineError> {
+        let mut people = true;
+        loop {
+            let wake_at = self.decide_all()?;
+            self.commit()?;
+            if self.state.stopped.is_some() {
+                return Ok(());
+            }
+            self.reconcile();
+            if self.state.stop.is_some() && self.live.is_empty() {
+                continue;
+            }
+            let clock = self.context.clock.clone();
+            let wake = async {
+                match wake_at {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                directive = directives.recv(), if people => match directive {
+                    Some(directive) => self.directive(directive)?,
+                    None => people = false,
+                },
+                Some((task, message)) = messages.recv() => {
+                    self.message(task, message)?;
+                    while let Ok((task, message)) = messages.try_recv() {
+                        self.message(task, message)?;
+                    }
+                }
+                () = wake => {}
+            }
+        }
+    }
+
+    /// Decides until nothing follows any more; when to look again.
+    fn decide_all(&mut self) -> Result<Option<Timestamp>, EngineError> {
+        loop {
+            let running = &self.running;
+            let now = self.context.clock.now();
+            let decision = decide(&self.state, now, &|place| running.contains_key(&place));
+            if decision.events.is_empty() {
+                let grace = self.state.stop.as_ref().map(|stop| stop.at + signed(GRACE));
+                return Ok(match (decision.wake_at, grace) {
+                    (Some(wake), Some(grace)) => Some(wake.min(grace)),
+                    (wake, grace) => wake.or(grace),
+                });
+            }
+            for event in decision.events {
+                self.take(event)?;
+            }
+        }
+    }
+
+    /// Applies an event to the state and keeps it for the next append.
+    fn take(&mut self, event: Event) -> Result<(), EngineError> {
+        self.state.apply(self.context.clock.now(), &event)?;
+        self.batch.push(event);
+        Ok(())
+    }
+
+    /// Makes the batch durable; only then tells anybody.
+    fn commit(&mut self) -> Result<(), EngineError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let at = self.state.last_event_at;
+        self.journal.append(at, &self.batch)?;
+        for event in self.batch.drain(..) {
+            for observer in &mut self.observers {
+                observer(at, &event, &self.state);
+            }
+        }
+        for durable in self.durable.drain(..) {
+            let _the_step_was_stopped = durable.send(());
+        }
+        for answer in self.answers.drain(..) {
+            let _nobody_waits = answer.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Starts the tasks that the state calls for and stops the ones it does not.
+    fn reconcile(&mut self) {
+        let stopping = self.state.stop.as_ref().map(|stop| stop.at + signed(GRACE));
+        let now = self.context.clock.now();
+        let mut over = Vec::new();
+        for (number, live) in &self.live {
+            let wanted = decide::task(&self.state, live.step) == Some(live.task);
+            let stop = stopping.is_some_and(|until| now >= until || !self.is_in_flight(live.step));
+            if !wanted || stop {
+                live.handle.abort();
+                over.push(*number);
+            }
+        }
+        for number in over {
+            if let Some(live) = self.live.remove(&number) {
+                self.running.remove(&live.step);
+            }
+        }
+        if stopping.is_some() {
+            return;
+        }
+        let missing: Vec<(usize, Task)> = self
+            .state
+            .active
+            .iter()
+            .filter(|place| !self.running.contains_key(place))
+            .filter_map(|place| decide::task(&self.state, *place).map(|task| (*place, task)))
+            .collect();
+        for (place, task) in missing {
+            self.spawn(place, task);
+        }
+    }
+
+    /// A change was announced and its answer has not come: worth a short wait.
+    fn is_in_flight(&self, place: usize) -> bool {
+        match &self.state.steps[place].state {
+            StepState::Running { attempt, follow: false } => attempt.intent.is_some() && attempt.operation.is_none(),
+            StepState::Undoing { intent, .. } => intent.is_some(),
+            StepState::Running { follow: true, .. }
+            | StepState::Pending { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => false,
+        }
+    }
+
+    fn spawn(&mut self, place: usize, task: Task) {
+        let number = self.next_task;
+        self.next_task += 1;
+        let planned = self.state.planned(place);
+        let kind = planned.action;
+        let call = Call {
+            step: planned.id.clone(),
+            arguments: decide::arguments(&self.state, place).cloned().unwrap_or_default(),
+            planned: planned.probe.facts.clone(),
+        };
+        let (intent, operation, outputs) = match &self.state.steps[place].state {
+            StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {
+                (attempt.intent.clone(), attempt.operation.clone(), Arc::default())
+            }
+            StepState::Undoing { outputs, intent } => (intent.clone(), None, outputs.clone()),
+            StepState::Pending { .. }
+            | StepState::Waiting { .. }
+            | StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => (None, None, Arc::default()),
+        };
+        let context = self.context.clone();
+        let record = Recorder::new(number, self.sender.clone());
+        let mut last_word = LastWord { task: number, sender: self.sender.clone(), said: false };
+        let future = async move {
+            let message = match task {
+                Task::Perform => Message::Finished(action::perform(kind, &call, &context, &record).await),
+                Task::Follow => match intent {
+                    Some(intent) => {
+                        Message::Finished(action::follow(kind, &call, &context, operation, &intent, &record).await)
+                    }
+                    None => Message::Panicked,
+                },
+                Task::Settle => {
+                    let verdict = action::settle(kind, &call, &context, intent.as_deref(), operation.as_ref()).await;
+                    Message::Settled(
+                        verdict.unwrap_or_else(|error| Verdict::Unknown { reason: error.message, remedy: error.hint }),
+                    )
+                }
+                Task::Undo => Message::Finished(action::undo(kind, &call, &context, &outputs, &record).await),
+            };
+            last_word.say(message);
+        };
+        let handle = tokio::spawn(future).abort_handle();
+        self.live.insert(number, Live { step: place, task, handle });
+        self.running.insert(place, number);
+    }
+
+    /// A message of a task; one that was stopped meanwhile is not heard any more.
+    fn message(&mut self, task: u64, message: Message) -> Result<(), EngineError> {
+        let Some(live) = self.live.get(&task) else {
+            return Ok(());
+        };
+        let (place, kind) = (live.step, live.task);
+        let step = self.state.planned(place).id.clone();
+        let now = self.context.clock.now();
+        let event = match message {
+            Message::Intend(intent, durable) => {
+                self.durable.push(durable);
+                match kind {
+                    Task::Undo => Event::UndoIntended { step, intent },
+                    Task::Perform | Task::Follow | Task::Settle => Event::ChangeIntended { step, intent },
+                }
+            }
+            Message::Accepted(operation, durable) => {
+                self.durable.push(durable);
+                Event::OperationAccepted { step, operation }
+            }
+            Message::Noted(notice) => return self.notice(place, step, notice),
+            Message::Finished(Ok(done)) if kind == Task::Undo => Event::UndoSucceeded { step, evidence: done.evidence },
+            Message::Finished(Err(error)) if kind == Task::Undo => Event::UndoFailed { step, error },
+            Message::Finished(Ok(done)) => {
+                Event::StepSucceeded { step, outputs: done.outputs, evidence: done.evidence }
+            }
+            Message::Finished(Err(error)) => decide::failed(&self.state, now, place, error),
+            Message::Settled(verdict) => Event::StepSettled { step, verdict },
+            Message::Panicked => self.panicked(place, step, kind),
+        };
+        let ends = !matches!(
+            event,
+            Event::ChangeIntended { .. } | Event::UndoIntended { .. } | Event::OperationAccepted { .. }
+        );
+        if ends {
+            self.live.remove(&task);
+            self.running.remove(&place);
+        }
+        self.take(event)
+    }
+
+    fn notice(&mut self, place: usize, step: StepId, notice: Notice) -> Result<(), EngineError> {
+        let same = (notice.message.as_str(), notice.until);
+        if self.state.steps[place].note.as_ref().is_some_and(|(message, until)| (message.as_str(), *until) == same) {
+            return Ok(());
+        }
+        let count = self.notices.entry(place).or_default();
+        *count += 1;
+        if *count > MOST_NOTICES {
+            tracing::debug!(%step, message = notice.message, "more notices than are journalled");
+            return Ok(());
+        }
+        self.take(Event::StepNoted { step, message: notice.message, until: notice.until })
+    }
+
+    /// A bug in an action: what it had announced is in doubt, everything else failed.
+    fn panicked(&self, place: usize, step: StepId, task: Task) -> Event {
+        let hint = "this is a bug of lifeboat; resume the run, and report what was printed";
+        let error = |disposition| StepError::new(disposition, "bug", "the action stopped in the middle", hint);
+        match task {
+            Task::Undo => Event::UndoFailed { step, error: error(Disposition::Final) },
+            Task::Settle => Event::StepSettled {
+                step,
+                verdict: Verdict::Unknown { reason: "the probe stopped in the middle".into(), remedy: hint.into() },
+            },
+            Task::Perform | Task::Follow => match &self.state.steps[place].state {
+                StepState::Running { attempt, .. } if attempt.intent.is_some() => {
+                    Event::StepInDoubt { step, error: error(Disposition::InDoubt) }
+                }
+                StepState::Running { .. }
+                | StepState::Pending { .. }
+                | StepState::Waiting { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Succeeded { .. }
+                | StepState::Failed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. } => {
+                    Event::StepFailed { step, error: error(Disposition::Final), retry_at: None }
+                }
+            },
+        }
+    }
+
+    fn directive(&mut self, directive: Directive) -> Result<(), EngineError> {
+        match event_for(&self.state, directive.request) {
+            Ok(event) => {
+                self.answers.push(directive.answer);
+                self.take(event)
+            }
+            Err(reason) => {
+                let _nobody_waits = directive.answer.send(Err(reason));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The event that a person's request comes to, or why it cannot be taken now.
+pub fn event_for(state: &State, request: Request) -> Result<Event, String> {
+    let waiting = |step: &StepId| -> Result<(), String> {
+        let wanted = state.approvals_wanted();
+        if wanted.contains_key(step) {
+            return Ok(());
+        }
+        let now = wanted.keys().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+        let now =
+            if now.is_empty() { "no step waits for an approval now".to_owned() } else { format!("waiting now: {now}") };
+        Err(format!("step `{step}` does not wait for an approval; {now}"))
+    };
+    match request {
+        Request::Stop { by, abort, reason } => Ok(Event::StopRequested { by, abort, reason }),
+        Request::Approve { step, by, comment } => {
+            waiting(&step)?;
+            let place = state.place(&step).ok_or("no such step")?;
+            if state.steps[place].approvals.iter().any(|earlier| earlier.name == by.name) {
+                return Err(format!("{} has approved step `{step}` already", by.name));
+            }
+            Ok(Event::ApprovalGiven { step, by, comment })
+        }
+        Request::Refuse { step, by, comment } => {
+            waiting(&step)?;
+            Ok(Event::ApprovalRefused { step, by, comment })
+        }
+    }
+}
+
+/// Tells the engine when a task ends without a word.
+struct LastWord {
+    task: u64,
+    sender: mpsc::UnboundedSender<(u64, Message)>,
+    said: bool,
+}
+
+impl LastWord {
+    fn say(&mut self, message: Message) {
+        self.said = true;
+        let _the_engine_has_gone = self.sender.send((self.task, message));
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if !self.said && std::thread::panicking() {
+            self.say(Message::Panicked);
+        }
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

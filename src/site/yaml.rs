@@ -1,0 +1,109 @@
+//! Site → text that `parse` reads back, for `lifeboat sim --site-out`. Never holds a secret, as a site never does.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::{Cloud, Credential, SecretReference, Site};
+
+impl Site {
+    /// A site file. `ca_file`: where the caller writes `ca_certificates`, if there are any.
+    pub fn to_yaml(&self, ca_file: Option<&str>) -> String {
+        let mut text = String::from("version: 1\n");
+        // JSON is YAML; one line a key is easy to read and needs no second writer.
+        let mut line = |key: &str, value: &Value| writeln!(text, "{key}: {value}").expect("a string takes everything");
+        line("cloud", &json!(self.cloud));
+        if self.cloud == Cloud::Custom {
+            line("endpoints", &json!(self.endpoints));
+        }
+        line("credential", &credential(&self.credential));
+        if let Some(file) = ca_file {
+            line("tls", &json!({ "ca_file": file }));
+        }
+        line("dns", &json!(self.dns));
+        if let Some(state) = &self.state {
+            line("state", &json!(state));
+        }
+        line("notify", &json!([]));
+        line("parameters", &json!(self.parameters));
+        if let Some(simulated) = &self.simulated {
+            line("simulated", &json!(simulated));
+        }
+        text
+    }
+}
+
+fn credential(credential: &Credential) -> Value {
+    let form = |name: &str, fields: &[(&str, Option<Value>)]| {
+        let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
+        json!({ name: fields.collect::<Map<_, _>>() })
+    };
+    let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+    match credential {
+        Credential::AzureCli => form("azure-cli", &[]),
+        Credential::ManagedIdentity { client_id, resource_id } => {
+            form("managed-identity", &[("client_id", text(client_id)), ("resource_id", text(resource_id))])
+        }
+        Credential::WorkloadIdentity { tenant_id, client_id, token_file } => form(
+            "workload-identity",
+            &[
+                ("tenant_id", text(tenant_id)),
+                ("client_id", text(client_id)),
+                ("token_file", token_file.as_ref().map(|file| json!(file))),
+            ],
+        ),
+        Credential::ClientSecret { tenant_id, client_id, secret } => form(
+            "client-secret",
+            &[
+                ("tenant_id", Some(json!(tenant_id))),
+                ("client_id", Some(json!(client_id))),
+                ("secret", Some(reference(secret))),
+            ],
+        ),
+        Credential::Token(token) => json!({ "token": reference(token) }),
+        Credential::Simulated => form("simulated", &[]),
+    }
+}
+
+fn reference(reference: &SecretReference) -> Value {
+    match reference {
+        SecretReference::Env(name) => json!({ "env": name }),
+        SecretReference::File(path) => json!({ "file": path }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::site::parse;
+
+    fn round_trip(text: &str) {
+        let site = parse("site.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let site = site.into_site(None).unwrap();
+        let written = site.to_yaml(None);
+        let again = parse("again.yaml", written.as_bytes())
+            .unwrap_or_else(|problems| panic!("{written}{}", problems.render(false)));
+        assert_eq!(again.into_site(None).unwrap(), site, "{written}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for credential in [
+            "{ azure-cli: {} }",
+            "{ managed-identity: }",
+            "{ managed-identity: { client_id: abc } }",
+            "{ workload-identity: { token_file: /var/token } }",
+            "{ client-secret: { tenant_id: t, client_id: c, secret: { env: NAME } } }",
+            "{ token: { file: /run/token } }",
+        ] {
+            round_trip(&format!(
+                "version: 1\ncredential: {credential}\nparameters: {{ a: [1, \"x\\n\\u00e4'\"], b: true }}\n"
+            ));
+        }
+        round_trip(
+            "version: 1\ncloud: custom\ncredential: { simulated: {} }\n\
+             endpoints: { resource_manager: \"http://127.0.0.1:8080/\", blob: \"http://127.0.0.1:1/{account}\" }\n\
+             dns: { resolvers: [1.1.1.1, \"[::1]:5353\"], authoritative: { Contoso.com.: [\"127.0.0.1:5301\"] } }\n\
+             state: /tmp/x\nsimulated: { anchor: 2026-01-31T12:00:00Z, since: 2026-01-31T13:00:00.5Z, speed: 60 }\n",
+        );
+    }
+}

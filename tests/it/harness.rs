@@ -1,0 +1,138 @@
+//! Runs the real engine on the in-process simulator, on tokio's paused clock: 45 minutes take microseconds.
+
+use std::{future::Future, path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use lifeboat::{
+    action::Context,
+    cli::{operator::simulated_operator, world::restore_timeout},
+    clock::Clock,
+    plan::{self, Ingredients, Plan},
+    run::{
+        EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
+        engine::{self, Directive, Driver},
+        journal::{Disk, parse},
+    },
+    runbook::{self, Given, Mode, Runbook, bind},
+    sim::{Scenario, World},
+};
+use tokio::sync::mpsc;
+
+use crate::transitions::person;
+
+pub const FLAGSHIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-failover.yaml");
+
+/// When every simulated world begins.
+pub fn beginning() -> Timestamp {
+    "2026-11-23T03:00:00Z".parse().unwrap()
+}
+
+/// Runs a test on a paused clock.
+pub fn on_paused_clock<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(test)
+}
+
+/// One simulated Azure, one simulated disk, and processes that come and go.
+pub struct Stage {
+    pub world: Arc<World>,
+    pub clock: Clock,
+    pub disk: Disk,
+    pub runbook: Runbook,
+    pub mode: Mode,
+    /// Somebody approves what waits for it.
+    pub operator: bool,
+    /// Appends of the last drive.
+    pub appends: u64,
+}
+
+impl Stage {
+    pub fn flagship(scenario: Scenario) -> Self {
+        Self::with(scenario, &std::fs::read_to_string(FLAGSHIP).unwrap())
+    }
+
+    pub fn with(scenario: Scenario, text: &str) -> Self {
+        let clock = Clock::starting_at(beginning());
+        let runbook = runbook::check("test.yaml", text.as_bytes())
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        Self {
+            world: World::new(scenario, clock.clone()),
+            clock,
+            disk: Disk::default(),
+            runbook,
+            mode: Mode::Unplanned,
+            operator: true,
+            appends: 0,
+        }
+    }
+
+    pub fn context(&self) -> Context {
+        let site = Arc::new(self.world.site());
+        Context::simulated(self.world.clone(), site, self.clock.clone(), std::env::temp_dir())
+            .unwrap()
+            .for_run("test-run", restore_timeout(&self.runbook, self.mode))
+    }
+
+    pub async fn plan(&self) -> Plan {
+        let site = self.world.site();
+        let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
+        let parameters =
+            bind(&self.runbook, &given, self.mode).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let ingredients = Ingredients { runbook: &self.runbook, parameters, mode: self.mode, site };
+        plan::make(ingredients, Arc::new(self.context())).await
+    }
+
+    /// A first process: plans, writes the plan, drives. `Err` when the power went.
+    pub async fn start(&mut self, cut: Option<PowerCut>) -> Result<State, EngineError> {
+        let plan = self.plan().await;
+        assert!(
+            plan.findings.iter().all(|finding| finding.severity != plan::facts::Severity::Blocker),
+            "{:#?}",
+            plan.findings
+        );
+        let planned = Event::Planned { run: RunId("test-run".into()), plan: Arc::new(plan), by: person("ann") };
+        let mut journal = Journal::in_memory(self.disk.clone(), cut);
+        let at = self.clock.now();
+        journal.append(at, std::slice::from_ref(&planned))?;
+        let state = State::begin(at, &planned).unwrap();
+        self.drive(state, journal).await
+    }
+
+    /// Another process goes on from the disk; begins anew when nothing had reached it.
+    pub async fn resume(&mut self, cut: Option<PowerCut>) -> Result<State, EngineError> {
+        let loaded = match parse(Path::new("disk"), &self.disk.bytes()) {
+            Ok(loaded) => loaded,
+            Err(JournalError::Empty { .. }) => {
+                self.disk = Disk::default();
+                return self.start(cut).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
+        if state.is_over() {
+            return Ok(state);
+        }
+        let journal = Journal::resume_in_memory(self.disk.clone(), &loaded, cut);
+        self.drive(state, journal).await
+    }
+
+    async fn drive(&mut self, state: State, journal: Journal) -> Result<State, EngineError> {
+        let (sender, directives) = mpsc::channel::<Directive>(16);
+        let observers =
+            if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
+        let driver = Driver { by: person("ann"), pid: 1, version: "test".into(), first: Vec::new() };
+        let (state, journal) =
+            engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;
+        self.appends = journal.appends;
+        drop(sender);
+        Ok(state)
+    }
+
+    /// Everything that was ever written.
+    pub fn events(&self) -> Vec<Event> {
+        parse(Path::new("disk"), &self.disk.bytes()).unwrap().records.into_iter().map(|record| record.event).collect()
+    }
+}
+
+pub fn outcome(state: &State) -> Option<Outcome> {
+    state.stopped.as_ref().map(|(outcome, _, _)| *outcome)
+}
