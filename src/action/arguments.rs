@@ -47,7 +47,7 @@ pub struct ConfirmOutage {
 impl ConfirmOutage {
     /// Longer than a gateway restart and a DNS hiccup, short against an RTO of an hour.
     fn hold_off() -> Duration {
-        Duration::from_secs(120)
+        Duration::from_mins(2)
     }
 }
 
@@ -81,7 +81,7 @@ pub struct FindLatest {
 
 impl FindLatest {
     fn margin() -> Duration {
-        Duration::from_secs(12 * 3600)
+        Duration::from_hours(12)
     }
 }
 

@@ -10,7 +10,7 @@ use super::name_time;
 use crate::{azure::storage::BlobItem, runbook::span};
 
 /// A backup can be restored for 30 days from its own creation (azure-facts 1.4: "Cannot restore: backup expired").
-pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// What a manifest's name ends with; it stands beside the backup that it describes.
 pub const MANIFEST_SUFFIX: &str = ".manifest.json";
@@ -244,8 +244,8 @@ mod tests {
 
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const HOUR: Duration = Duration::from_hours(1);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn now() -> Timestamp {
         "2026-11-23T12:00:00Z".parse().unwrap()
@@ -268,11 +268,11 @@ mod tests {
     }
 
     fn chosen(candidates: &[Candidate]) -> Option<String> {
-        choose(candidates, now(), 12 * HOUR, 90 * Duration::from_secs(60)).chosen.map(|chosen| chosen.name)
+        choose(candidates, now(), 12 * HOUR, Duration::from_mins(90)).chosen.map(|chosen| chosen.name)
     }
 
     fn reason(candidate: Candidate) -> String {
-        let choice = choose(&[candidate], now(), 12 * HOUR, 90 * Duration::from_secs(60));
+        let choice = choose(&[candidate], now(), 12 * HOUR, Duration::from_mins(90));
         assert_eq!(choice.chosen, None);
         choice.rejected[0].reason.to_string()
     }
@@ -301,7 +301,7 @@ mod tests {
             (with(|blob| (blob.created, blob.last_modified) = (None, None)), "nothing says when"),
             (backup("x", 31 * DAY), "it was created 2026-10-23 12:00 UTC and expired 2026-11-22 12:00 UTC"),
             (
-                backup("x", 30 * DAY - 13 * HOUR),
+                backup("x", 29 * DAY + 11 * HOUR),
                 "it expires 2026-11-24 01:00 UTC, but restore and margin need it until",
             ),
         ] {

@@ -19,9 +19,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, Done, Recorder,
     arguments::VerifyPropagation,
+    cname_notes::{FLIPPED_AT_KEY, PREVIOUS_TTL_KEY, folded},
     error,
     fact::{Facts, after, note, note_until},
-    flip_cname::{FLIPPED_AT_KEY, PREVIOUS_TTL_KEY, folded},
 };
 use crate::{
     azure::{Arm, dns},
@@ -182,15 +182,15 @@ impl Watch {
         let mut agreed_at = None;
         loop {
             self.ask(&context.dns, false, record).await;
-            if !self.is_waited_for(false) {
+            if self.is_waited_for(false) {
+                // Also when it had agreed before: what counts is the last time that it did not.
+                (lagged, agreed_at) = (true, None);
+            } else {
                 agreed_at.get_or_insert_with(|| context.clock.now());
                 self.ask(&context.dns, true, record).await;
                 if !self.is_waited_for(true) {
                     return agreed_at.filter(|_| lagged);
                 }
-            } else {
-                // Also when it had agreed before: what counts is the last time that it did not.
-                (lagged, agreed_at) = (true, None);
             }
             let next_look = after(context.clock.now(), interval);
             if self.round == 0 {
@@ -217,7 +217,8 @@ impl Watch {
                 None => sight != Sight::Agrees,
                 Some(before) => !sight.resembles(before),
             };
-            let reminder = self.round > 0 && self.round % ROUNDS_BETWEEN_NOTES == 0 && holds_up(server, &sight);
+            let reminder =
+                self.round > 0 && self.round.is_multiple_of(ROUNDS_BETWEEN_NOTES) && holds_up(server, &sight);
             if is_news || reminder {
                 note(record, format!("{} {sight}", server.name));
             }
@@ -300,7 +301,7 @@ async fn known_drain(arguments: &VerifyPropagation, arm: &Arm, started: Timestam
 }
 
 /// Azure DNS gives new records an hour, as its own tools do.
-const FALLBACK_TTL: Duration = Duration::from_secs(3600);
+const FALLBACK_TTL: Duration = Duration::from_hours(1);
 
 fn hostname(arguments: &VerifyPropagation) -> String {
     folded(&format!("{}.{}", arguments.record, arguments.zone.name()))
@@ -331,7 +332,15 @@ async fn can_be_asked(dns: &Dns, server: &Server, zone: &str) -> Result<(), Stri
 async fn look(dns: &Dns, server: &Server, name: &str, target: &str) -> Sight {
     let mut answers = Vec::new();
     let mut silence = "it has no address".to_owned();
-    for address in &server.addresses {
+    let mut addresses = server.addresses.clone();
+    if addresses.is_empty() {
+        // It could not be looked up at the start; by now it may be.
+        match dns.addresses(&server.name).await {
+            Ok(found) => addresses = Server::named(server.name.clone(), &found).addresses,
+            Err(failure) => silence = failure.to_string(),
+        }
+    }
+    for address in &addresses {
         match dns.ask(*address, name, RecordKind::Cname, server.resolver).await {
             Ok(answer) => answers.push(judge(&answer, name, target, server.resolver)),
             Err(failure) => silence = failure.to_string(),
@@ -371,28 +380,25 @@ async fn servers(
     let mut findings = Vec::new();
     let zone = folded(arguments.zone.name());
     let named = context.site.dns.authoritative.iter().find(|(name, _)| folded(name) == zone);
-    let mut servers: Vec<Server> = match named {
-        Some((_, addresses)) => addresses.iter().map(|address| Server::at(*address, false)).collect(),
-        None => {
-            let zone = dns::zone(arm, &arguments.zone)
-                .await
-                .map_err(|failure| error::from_read(&format!("the zone {zone}"), &failure))?;
-            let mut servers = Vec::new();
-            for name in zone.name_servers {
-                match context.dns.addresses(&name).await {
-                    Ok(addresses) => servers.push(Server::named(name, &addresses)),
-                    Err(failure) => {
-                        findings.push(Finding::warning(
-                            "name-server-unknown",
-                            format!("the address of the name server {name} cannot be had: {failure}"),
-                            "check the site's `dns.resolvers`, or name the servers in `dns.authoritative`",
-                        ));
-                        servers.push(Server::named(name, &[]));
-                    }
-                }
-            }
-            servers
+    let mut servers: Vec<Server> = if let Some((_, addresses)) = named {
+        addresses.iter().map(|address| Server::at(*address, false)).collect()
+    } else {
+        let zone = dns::zone(arm, &arguments.zone)
+            .await
+            .map_err(|failure| error::from_read(&format!("the zone {zone}"), &failure))?;
+        let mut servers = Vec::new();
+        for name in zone.name_servers {
+            let addresses = context.dns.addresses(&name).await.unwrap_or_else(|failure| {
+                findings.push(Finding::warning(
+                    "name-server-unknown",
+                    format!("the address of the name server {name} cannot be had: {failure}"),
+                    "check the site's `dns.resolvers`, or name the servers in `dns.authoritative`",
+                ));
+                Vec::new()
+            });
+            servers.push(Server::named(name, &addresses));
         }
+        servers
     };
     if servers.is_empty() {
         return Err(StepError::new(
@@ -415,5 +421,51 @@ impl Server {
     fn named(name: String, addresses: &[IpAddr]) -> Self {
         let addresses = addresses.iter().map(|address| SocketAddr::new(*address, DNS_PORT)).collect();
         Self { name, addresses, resolver: false, silent_rounds: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::DnsRecord;
+
+    fn answer(code: ResponseCode, target: Option<&str>) -> DnsAnswer {
+        let record = |target: &str| DnsRecord {
+            name: "api.contoso.com".to_owned(),
+            ttl: 17,
+            data: RecordData::Cname(target.to_owned()),
+        };
+        DnsAnswer { records: target.map(record).into_iter().collect(), authoritative: true, code }
+    }
+
+    fn sight(code: ResponseCode, target: Option<&str>, resolver: bool) -> Sight {
+        judge(&answer(code, target), "api.contoso.com", "new.example.net", resolver)
+    }
+
+    #[test]
+    fn a_server_that_lags_one_that_caches_and_one_that_is_silent_are_told_apart() {
+        let ok = ResponseCode::NoError;
+        assert_eq!(sight(ok, Some("New.example.net."), false), Sight::Agrees);
+        assert_eq!(sight(ok, Some("old.example.net"), false).to_string(), "lags: it still answers old.example.net");
+        assert_eq!(
+            sight(ok, Some("old.example.net"), true).to_string(),
+            "still has old.example.net in its cache, for 17 s more"
+        );
+        assert!(sight(ok, None, false).to_string().starts_with("knows no such CNAME"));
+        assert!(sight(ResponseCode::NxDomain, None, true).to_string().starts_with("knows no such CNAME"));
+        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::Other(9)] {
+            assert!(sight(code, None, true).to_string().starts_with("does not answer"));
+        }
+    }
+
+    #[test]
+    fn a_name_server_is_waited_for_and_a_silent_resolver_only_for_a_while() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let silent = Sight::Silent { why: "no answer".to_owned() };
+        let server = |resolver, silent_rounds| Server { silent_rounds, ..Server::at(address, resolver) };
+        assert!(holds_up(&server(false, 100), &silent));
+        assert!(holds_up(&server(true, 1), &silent));
+        assert!(!holds_up(&server(true, PATIENCE_WITH_RESOLVER), &silent));
+        assert!(holds_up(&server(true, 100), &Sight::Caches { target: "old".to_owned(), ttl: 1 }));
     }
 }

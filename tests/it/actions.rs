@@ -63,7 +63,7 @@ impl Stage {
         let site = Arc::new(world.site());
         let context = Context::simulated(world.clone(), site, clock, std::env::temp_dir())
             .unwrap()
-            .for_run("run-1", Duration::from_secs(90 * 60));
+            .for_run("run-1", Duration::from_mins(90));
         Self { world, context }
     }
 
@@ -131,7 +131,7 @@ impl Stage {
     }
 
     async fn pass(&self, minutes: u64) {
-        self.context.clock.sleep(Duration::from_secs(minutes * 60)).await;
+        self.context.clock.sleep(Duration::from_mins(minutes)).await;
     }
 }
 

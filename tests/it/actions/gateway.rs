@@ -75,8 +75,8 @@ async fn a_bad_certificate_is_final() {
         assert_eq!(codes(&probe, Severity::Blocker), Vec::<&str>::new());
     }
     let mut scenario = Scenario::default();
-    scenario.standby.certificate_validity = Duration::from_secs(36 * 3600);
-    scenario.active.certificate_validity = Duration::from_secs(36 * 3600);
+    scenario.standby.certificate_validity = Duration::from_hours(36);
+    scenario.active.certificate_validity = Duration::from_hours(36);
     let stage = Stage::new(scenario);
     let mut arguments = arguments();
     stage.perform(HEALTH, arguments.clone()).await.0.unwrap();

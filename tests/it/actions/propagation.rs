@@ -58,7 +58,7 @@ async fn without_drain_it_ends_when_all_agree() {
 #[tokio::test(start_paused = true)]
 async fn a_lagging_name_server_is_named_and_its_answer_drains_later() {
     let server = Scenario::default().dns.name_servers[1].clone();
-    let stage = Stage::with([trouble(&server, Some(Duration::from_secs(4 * 60)))]);
+    let stage = Stage::with([trouble(&server, Some(Duration::from_mins(4)))]);
     flip(&stage).await;
     let (done, journal) = stage.perform(PROPAGATION, arguments()).await;
     done.unwrap();
@@ -121,7 +121,7 @@ async fn the_site_can_name_the_servers() {
 async fn the_probe_expects_the_old_ttl() {
     let stage = Stage::with([trouble("resolver-1", None)]);
     let probe = stage.probe(PROPAGATION, arguments()).await.unwrap();
-    assert_eq!(probe.expected, Some(Duration::from_secs(300)));
+    assert_eq!(probe.expected, Some(Duration::from_mins(5)));
     assert_eq!(codes(&probe, Severity::Warning), ["dns-server-silent"]);
     assert!(!probe.verified);
 }

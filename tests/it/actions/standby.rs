@@ -136,7 +136,7 @@ async fn finds_the_newest_that_can_be_restored() {
 #[tokio::test(start_paused = true)]
 async fn says_why_there_is_none() {
     let mut scenario = Scenario::default();
-    scenario.backups.newest = Duration::from_secs(31 * 24 * 3600);
+    scenario.backups.newest = Duration::from_hours(31 * 24);
     scenario.backups.traps = Vec::new();
     let stage = Stage::new(scenario);
     let error = stage.probe(FIND, find()).await.unwrap_err();
@@ -165,7 +165,7 @@ async fn says_why_there_is_none() {
 #[tokio::test(start_paused = true)]
 async fn a_backup_must_outlive_the_restore() {
     let mut scenario = Scenario::default();
-    scenario.backups.newest = Duration::from_secs((29 * 24 + 20) * 3600);
+    scenario.backups.newest = Duration::from_hours(29 * 24 + 20);
     scenario.backups.traps = Vec::new();
     let stage = Stage::new(scenario);
     let error = stage.perform(FIND, find()).await.0.unwrap_err();
