@@ -48,7 +48,7 @@ fn definitions() -> Value {
     json!({
         "duration": {
             "type": "string",
-            "pattern": r"^\s*(?=\S)(\d+d)?\s*(\d+h)?\s*(\d+m(?!s))?\s*(\d+s)?\s*(\d+ms)?\s*$",
+            "pattern": r"^\s*(0|(?=\d)(\d+d)?\s*(\d+h)?\s*(\d+m(?!s))?\s*(\d+s)?\s*(\d+ms)?)\s*$",
             "examples": ["90s", "45m", "1h30m"],
         },
         "id": { "type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$" },

@@ -68,7 +68,7 @@ pub struct SiteFile {
 
 /// Reads a site file. Never stops at the first problem; never shows a secret.
 pub fn parse(file_name: &str, bytes: &[u8]) -> Result<SiteFile, Problems> {
-    let source = source::text(file_name, bytes)?;
+    let source = source::text(file_name, bytes).map_err(Problems::hiding_lines)?;
     let mut notebook = Notebook::hiding_lines(source.clone());
     let root = source::read(source.text(), "a site", &mut notebook);
     let file = root.and_then(|root| site(&root, &source, &mut notebook));

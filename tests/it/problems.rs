@@ -255,6 +255,14 @@ fn every_broken_site_file_has_its_one_problem_at_its_place_and_shows_no_line() {
 }
 
 #[test]
+fn a_site_file_that_is_not_text_shows_no_line_either() {
+    let problems = site::parse("site.yaml", b"version: 1\ncredential: { token: hunter2 \xff }\n").unwrap_err();
+    assert_eq!(told(&problems), [(Code::NotUtf8, 2, 30)]);
+    assert!(!problems.render(false).contains("hunter2"));
+    assert!(problems.render(false).contains("site.yaml:2:30"));
+}
+
+#[test]
 fn a_ca_file_without_certificates_is_a_problem_and_a_key_in_it_is_left_behind() {
     let text = "version: 1\ncredential: { azure-cli: {} }\ntls: { ca_file: ca.pem }\n";
     let file = site::parse("site.yaml", text.as_bytes()).unwrap();
@@ -411,15 +419,19 @@ fn chain(count: usize) -> String {
 
 #[test]
 fn large_runbooks_are_checked_in_linear_time() {
+    // The best of three: other work on the machine only ever adds.
     let time = |count: usize| {
         let text = chain(count);
-        let started = std::time::Instant::now();
-        let runbook = runbook::check("chain.yaml", text.as_bytes()).unwrap();
-        assert_eq!(runbook.steps.len(), count);
-        started.elapsed()
+        let once = || {
+            let started = std::time::Instant::now();
+            let runbook = runbook::check("chain.yaml", text.as_bytes()).unwrap();
+            assert_eq!(runbook.steps.len(), count);
+            started.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
     };
-    time(100);
     let (small, large) = (time(2000), time(16_000));
+    println!("2,000 steps: {small:?}, 16,000 steps: {large:?}");
     // Eight times the steps; a quadratic check would take 64 times as long.
     assert!(large < small * 24, "2,000 steps: {small:?}, 16,000 steps: {large:?}");
 }

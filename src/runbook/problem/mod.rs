@@ -94,6 +94,15 @@ impl Problems {
         drawing::render(self, colour)
     }
 
+    /// The same problems, for a file in which somebody may have written a secret: no line of it is drawn.
+    #[must_use]
+    pub fn hiding_lines(mut self) -> Self {
+        for problem in &mut self.list {
+            problem.hides_source = true;
+        }
+        self
+    }
+
     /// A list of `{code, message, file, line, column, span, help}`; the last five are null for what is in no file,
     /// `span` is `[first byte, byte after the last]`.
     pub fn to_json(&self) -> serde_json::Value {
