@@ -47,7 +47,7 @@ pub struct ConfirmOutage {
 impl ConfirmOutage {
     /// Longer than a gateway restart and a DNS hiccup, short against an RTO of an hour.
     fn hold_off() -> Duration {
-        Duration::from_secs(120)
+        Duration::from_mins(2)
     }
 }
 
@@ -81,7 +81,7 @@ pub struct FindLatest {
 
 impl FindLatest {
     fn margin() -> Duration {
-        Duration::from_secs(12 * 3600)
+        Duration::from_hours(12)
     }
 }
 
@@ -370,5 +370,115 @@ fn argv<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
     match argv.first() {
         Some(program) if !program.is_empty() => Ok(argv),
         Some(_) | None => Err(de::Error::custom("`argv` names no program")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::runbook::catalog::{Field, FieldType};
+
+    /// A value that fits a shape of the catalogue.
+    fn example(field: &Field, shape: &FieldType) -> Value {
+        match shape {
+            FieldType::String if field.name == "path" => json!("/orders"),
+            FieldType::String => json!("text"),
+            FieldType::Integer(low, _) => json!(low),
+            FieldType::Boolean => json!(true),
+            FieldType::Duration => json!("90s"),
+            FieldType::ResourceId(kind) => json!(format!("/subscriptions/s/resourceGroups/g/providers/{kind}/n")),
+            FieldType::Hostname => json!("api.contoso.com"),
+            FieldType::Url => json!("https://example.com/hook"),
+            FieldType::OneOf(names) => json!(names[0]),
+            FieldType::List(inner) => json!([example(field, inner)]),
+            FieldType::Map(inner) => json!({ "key": example(field, inner) }),
+            FieldType::Record(fields) => {
+                fields.iter().map(|inner| (inner.name.to_owned(), example(inner, &inner.shape))).collect()
+            }
+            FieldType::Object => json!({ "account": "a", "container": "c", "name": "b" }),
+        }
+    }
+
+    fn parses(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), StepError> {
+        match kind {
+            ActionKind::ConfirmOutage => read::<ConfirmOutage>(kind, arguments).map(drop),
+            ActionKind::VerifyStandby => read::<VerifyStandby>(kind, arguments).map(drop),
+            ActionKind::FindLatest => read::<FindLatest>(kind, arguments).map(drop),
+            ActionKind::Restore => read::<Restore>(kind, arguments).map(drop),
+            ActionKind::GatewayHealth => read::<GatewayHealth>(kind, arguments).map(drop),
+            ActionKind::FlipCname => read::<FlipCname>(kind, arguments).map(drop),
+            ActionKind::VerifyPropagation => read::<VerifyPropagation>(kind, arguments).map(drop),
+            ActionKind::Approval => read::<Approval>(kind, arguments).map(drop),
+            ActionKind::HttpRequest => read::<HttpCall>(kind, arguments).map(drop),
+            ActionKind::Command => read::<Command>(kind, arguments).map(drop),
+            ActionKind::Wait => read::<Wait>(kind, arguments).map(drop),
+        }
+    }
+
+    #[test]
+    fn the_catalogue_and_the_typed_arguments_are_one() {
+        for &kind in ActionKind::ALL {
+            let fields = kind.entry().fields;
+            let whole: Map<String, Value> =
+                fields.iter().map(|field| (field.name.to_owned(), example(field, &field.shape))).collect();
+            parses(kind, &whole).unwrap_or_else(|error| panic!("{kind} with every field: {error}"));
+
+            let least: Map<String, Value> = fields
+                .iter()
+                .filter(|field| field.required)
+                .map(|field| (field.name.to_owned(), whole[field.name].clone()))
+                .collect();
+            parses(kind, &least).unwrap_or_else(|error| panic!("{kind} with required fields only: {error}"));
+
+            let mut more = whole.clone();
+            more.insert("surprise".to_owned(), json!(1));
+            assert_eq!(parses(kind, &more).unwrap_err().code, "invalid-arguments", "{kind} took an unknown field");
+
+            for field in fields {
+                let mut fewer = whole.clone();
+                fewer.remove(field.name);
+                assert_eq!(parses(kind, &fewer).is_err(), field.required, "{kind} without {}", field.name);
+                let mut wrong = whole.clone();
+                wrong.insert(field.name.to_owned(), json!([[]]));
+                assert!(parses(kind, &wrong).is_err(), "{kind} took nonsense for {}", field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_of_a_choice_is_known() {
+        for &kind in ActionKind::ALL {
+            let fields = kind.entry().fields;
+            let whole: Map<String, Value> =
+                fields.iter().map(|field| (field.name.to_owned(), example(field, &field.shape))).collect();
+            for field in fields {
+                let FieldType::OneOf(names) = field.shape else { continue };
+                for name in names {
+                    let mut one = whole.clone();
+                    one.insert(field.name.to_owned(), json!(name));
+                    parses(kind, &one).unwrap_or_else(|error| panic!("{kind} with {}: {name}: {error}", field.name));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_expressions_gave_are_judged() {
+        for (kind, arguments, said) in [
+            (ActionKind::Wait, json!({ "duration": "5" }), "has no unit"),
+            (
+                ActionKind::ConfirmOutage,
+                json!({ "service": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/dnsZones/z" }),
+                "is not the id of a Microsoft.ApiManagement/service",
+            ),
+            (ActionKind::HttpRequest, json!({ "url": "ftp://x" }), "not an http:// or https:// URL"),
+            (ActionKind::Command, json!({ "argv": [] }), "names no program"),
+        ] {
+            let error = parses(kind, arguments.as_object().unwrap()).unwrap_err();
+            assert!(error.message.contains(said), "{}", error.message);
+            assert!(!error.hint.is_empty());
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::name_time;
 use crate::{azure::storage::BlobItem, runbook::span};
 
 /// A backup can be restored for 30 days from its own creation (azure-facts 1.4: "Cannot restore: backup expired").
-pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// What a manifest's name ends with; it stands beside the backup that it describes.
 pub const MANIFEST_SUFFIX: &str = ".manifest.json";
@@ -234,4 +234,174 @@ fn read_time(text: &str) -> Option<Timestamp> {
 fn later(time: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn now() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    fn ago(age: Duration) -> Timestamp {
+        now() - SignedDuration::try_from(age).unwrap()
+    }
+
+    fn backup(name: &str, age: Duration) -> Candidate {
+        let blob = BlobItem {
+            name: name.to_owned(),
+            created: Some(ago(age)),
+            last_modified: Some(ago(age)),
+            size: 1000,
+            tier: Some("Hot".to_owned()),
+            ..BlobItem::default()
+        };
+        Candidate { blob, manifest_created: None }
+    }
+
+    fn chosen(candidates: &[Candidate]) -> Option<String> {
+        choose(candidates, now(), 12 * HOUR, Duration::from_mins(90)).chosen.map(|chosen| chosen.name)
+    }
+
+    fn reason(candidate: Candidate) -> String {
+        let choice = choose(&[candidate], now(), 12 * HOUR, Duration::from_mins(90));
+        assert_eq!(choice.chosen, None);
+        choice.rejected[0].reason.to_string()
+    }
+
+    #[test]
+    fn the_newest_usable_one_wins() {
+        let candidates = [backup("a", 3 * DAY), backup("b", DAY), backup("c", 2 * DAY)];
+        assert_eq!(chosen(&candidates).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn every_trap_is_named() {
+        let with = |change: fn(&mut BlobItem)| {
+            let mut candidate = backup("x", DAY);
+            change(&mut candidate.blob);
+            candidate
+        };
+        for (candidate, said) in [
+            (with(|blob| blob.size = 0), "it is empty"),
+            (with(|blob| blob.tier = Some("archive".to_owned())), "Archive tier"),
+            (with(|blob| blob.archive_status = Some("rehydrate-pending-to-hot".to_owned())), "rehydrated"),
+            (with(|blob| blob.copy_status = Some("Pending".to_owned())), "its copy is pending"),
+            (with(|blob| blob.copy_status = Some("failed".to_owned())), "its copy is failed"),
+            (with(|blob| blob.deleted = true), "it is deleted"),
+            (with(|blob| blob.snapshot = Some("2026".to_owned())), "it is a snapshot"),
+            (with(|blob| (blob.created, blob.last_modified) = (None, None)), "nothing says when"),
+            (backup("x", 31 * DAY), "it was created 2026-10-23 12:00 UTC and expired 2026-11-22 12:00 UTC"),
+            (
+                backup("x", 29 * DAY + 11 * HOUR),
+                "it expires 2026-11-24 01:00 UTC, but restore and margin need it until",
+            ),
+        ] {
+            let text = reason(candidate);
+            assert!(text.contains(said), "{text}");
+        }
+        assert_eq!(chosen(&[with(|blob| blob.copy_status = Some("success".to_owned()))]).as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn the_age_is_the_oldest_that_anything_tells() {
+        let mut by_metadata = backup("m", HOUR);
+        by_metadata.blob.metadata = BTreeMap::from([("Created".to_owned(), ago(31 * DAY).to_string())]);
+        let mut by_manifest = backup("n", HOUR);
+        by_manifest.manifest_created = Some(ago(31 * DAY));
+        let mut by_modification = backup("o", HOUR);
+        by_modification.blob.last_modified = Some(ago(31 * DAY));
+        let by_name = backup("apim-20261020T100000Z", HOUR);
+        for candidate in [by_metadata, by_manifest, by_modification, by_name] {
+            assert!(reason(candidate).contains("expired"));
+        }
+    }
+
+    #[test]
+    fn a_day_in_the_name_says_nothing_against_an_hour_of_that_day() {
+        let candidate = backup("apim-20261123", 2 * HOUR);
+        let choice = choose(&[candidate], now(), HOUR, HOUR);
+        let chosen = choice.chosen.unwrap();
+        assert_eq!((chosen.created, chosen.created_source), (ago(2 * HOUR), "Creation-Time"));
+    }
+
+    #[test]
+    fn manifests_are_no_backups_and_nothing_is_nothing() {
+        assert_eq!(chosen(&[backup("x.manifest.json", HOUR)]), None);
+        assert_eq!(choose(&[backup("x.manifest.json", HOUR)], now(), HOUR, HOUR), Choice::default());
+    }
+
+    #[test]
+    fn only_expired_is_told_apart() {
+        let choice = choose(&[backup("a", 31 * DAY), backup("b", 40 * DAY)], now(), HOUR, HOUR);
+        assert!(choice.only_expired());
+        assert_eq!(choice.rejected[0].name, "a", "newest first");
+        let mut empty = backup("c", HOUR);
+        empty.blob.size = 0;
+        assert!(!choose(&[backup("a", 31 * DAY), empty], now(), HOUR, HOUR).only_expired());
+    }
+
+    /// What a person would do with a list on paper: strike out, then take the youngest.
+    fn oracle(candidates: &[Candidate], margin: Duration, restore: Duration) -> Option<String> {
+        let mut best: Option<(u64, String)> = None;
+        for candidate in candidates {
+            let blob = &candidate.blob;
+            let age = |time: Option<Timestamp>| time.map(|time| now().duration_since(time).as_secs().unsigned_abs());
+            let Some(age) = [age(candidate.manifest_created), age(blob.created), age(blob.last_modified)]
+                .into_iter()
+                .flatten()
+                .max()
+            else {
+                continue;
+            };
+            let fits = age + restore.as_secs() + margin.as_secs() <= 30 * 24 * 3600;
+            let whole = blob.size > 0 && !blob.deleted && blob.tier.as_deref() != Some("Archive");
+            let better = best.as_ref().is_none_or(|(least, _)| age < *least);
+            if fits && whole && better {
+                best = Some((age, blob.name.clone()));
+            }
+        }
+        best.map(|(_, name)| name)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_oracle(
+            specs in prop::collection::vec(
+                (0_u64..40 * 24, 0_u64..40 * 24, prop::option::of(0_u64..40 * 24), 0_u64..3, any::<bool>(), any::<bool>()),
+                0..12,
+            ),
+            margin in 0_u64..48,
+            restore in 0_u64..4,
+        ) {
+            let candidates: Vec<Candidate> = specs
+                .iter()
+                .enumerate()
+                .map(|(place, (created, modified, manifest, size, deleted, archived))| {
+                    // Whole hours and the place in seconds, so that no two are equally old.
+                    let time = |hours: u64| ago(HOUR * u32::try_from(hours).unwrap() + Duration::from_secs(place as u64));
+                    let mut candidate = backup(&format!("b-{place}"), HOUR);
+                    candidate.blob.created = Some(time(*created));
+                    candidate.blob.last_modified = Some(time(*modified));
+                    candidate.manifest_created = manifest.map(time);
+                    candidate.blob.size = *size;
+                    candidate.blob.deleted = *deleted;
+                    candidate.blob.tier = archived.then(|| "Archive".to_owned());
+                    candidate
+                })
+                .collect();
+            let (margin, restore) = (Duration::from_secs(margin * 3600), Duration::from_secs(restore * 3600));
+            let choice = choose(&candidates, now(), margin, restore);
+            prop_assert_eq!(choice.usable + choice.rejected.len(), candidates.len());
+            prop_assert_eq!(choice.chosen.map(|chosen| chosen.name), oracle(&candidates, margin, restore));
+        }
+    }
 }

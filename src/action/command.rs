@@ -196,7 +196,7 @@ impl<S: AsyncRead + Unpin> Tail<S> {
     /// Reads to the end and keeps the last [`KEPT_OUTPUT`] bytes. Cancel safe.
     async fn fill(&mut self) {
         let Some(stream) = &mut self.stream else { return };
-        let mut buffer = [0; 8192];
+        let mut buffer = vec![0; 8192];
         // A stream that breaks ends like one that is closed: the exit code is what counts.
         while let Ok(read @ 1..) = stream.read(&mut buffer).await {
             self.kept.extend(&buffer[..read]);

@@ -76,23 +76,26 @@ pub struct Observation {
 pub enum Look {
     Alive,
     Lost,
+    /// Nothing speaks for an outage: everything that answered is unknown.
+    Unshown,
     /// Nothing answered at all: it may be this machine that is cut off.
     Blind,
 }
 
 impl Observation {
-    /// Alive: its gateway serves, or Azure both manages it and calls it available. Pure.
+    /// Alive: its gateway serves, or Azure both manages it and calls it available. Lost: not alive, something shows it,
+    /// and this machine sees anything at all. Pure.
     pub fn look(&self) -> Look {
         let alive = |evidence: &Evidence| evidence.sign == Sign::Alive;
+        let any = |told: fn(&Evidence) -> bool| self.lines().into_iter().any(|(_, evidence)| told(evidence));
         if alive(&self.gateway) || (alive(&self.resource_manager) && alive(&self.resource_health)) {
             Look::Alive
-        } else if [&self.resource_health, &self.resource_manager, &self.gateway, &self.dns]
-            .iter()
-            .any(|one| one.answered)
-        {
+        } else if !any(|evidence| evidence.answered) {
+            Look::Blind
+        } else if any(|evidence| evidence.sign == Sign::Lost) {
             Look::Lost
         } else {
-            Look::Blind
+            Look::Unshown
         }
     }
 
@@ -161,6 +164,11 @@ fn refusal(arguments: &ConfirmOutage, seen: &Observation) -> Option<StepError> {
             format!("{name} looks alive: {}", seen.told()),
             "do not fail over by mistake; to move a living service on purpose, run in the mode `planned`",
         ),
+        Look::Unshown => (
+            "outage-not-shown",
+            format!("nothing shows that {name} is lost: {}", seen.told()),
+            "give the credential the right to read the service, or look from a machine that can reach its gateway",
+        ),
         Look::Blind => (
             "nothing-observed",
             format!("nothing could be seen of {name}, nor of anything else: {}", seen.told()),
@@ -176,12 +184,11 @@ async fn observe(arguments: &ConfirmOutage, context: &Context, arm: &Arm) -> Obs
     let ((resource_manager, gateway_host), resource_health) =
         tokio::join!(ask_resource_manager(arguments, context, arm), ask_health(arguments, context, arm));
     let host = gateway_host.or_else(|| usual_gateway_host(arguments, context));
-    let (gateway, dns) = match host {
-        Some((host, port)) => tokio::join!(ask_gateway(context, &host, port), ask_dns(context, &host)),
-        None => {
-            let unknown = || unknown("the name of its gateway is not known", false);
-            (unknown(), unknown())
-        }
+    let (gateway, dns) = if let Some((host, port)) = host {
+        tokio::join!(ask_gateway(context, &host, port), ask_dns(context, &host))
+    } else {
+        let unknown = || unknown("the name of its gateway is not known", false);
+        (unknown(), unknown())
     };
     Observation { at: context.clock.now(), resource_health, resource_manager, gateway, dns }
 }
@@ -306,4 +313,39 @@ fn unknown(said: &str, answered: bool) -> Evidence {
 
 fn no_answer() -> String {
     format!("no answer within {} s", PATIENCE.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(gateway: Sign, resource_manager: Sign, resource_health: Sign, answered: bool) -> Observation {
+        let evidence = |sign| Evidence { sign, said: String::new(), answered };
+        Observation {
+            at: Timestamp::UNIX_EPOCH,
+            resource_health: evidence(resource_health),
+            resource_manager: evidence(resource_manager),
+            gateway: evidence(gateway),
+            dns: evidence(Sign::Unknown),
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_serves_is_alive_and_azure_must_say_so_twice() {
+        use Sign::{Alive, Lost, Unknown};
+        for (gateway, manager, health, look) in [
+            (Alive, Lost, Lost, Look::Alive),
+            (Lost, Alive, Alive, Look::Alive),
+            (Unknown, Alive, Alive, Look::Alive),
+            (Lost, Alive, Unknown, Look::Lost),
+            (Lost, Unknown, Alive, Look::Lost),
+            (Lost, Lost, Lost, Look::Lost),
+            (Lost, Unknown, Unknown, Look::Lost),
+            (Unknown, Unknown, Unknown, Look::Unshown),
+            (Unknown, Alive, Unknown, Look::Unshown),
+        ] {
+            assert_eq!(seen(gateway, manager, health, true).look(), look, "{gateway:?} {manager:?} {health:?}");
+        }
+        assert_eq!(seen(Lost, Unknown, Unknown, false).look(), Look::Blind);
+    }
 }

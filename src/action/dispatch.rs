@@ -1,6 +1,7 @@
 //! One `match` over the closed set of actions for each thing that can be done with one.
 //!
-//! No policy here, and nothing is built or copied for an action that does not need it.
+//! No policy here, and nothing is built or copied for an action that does not need it: the large ones are boxed, so
+//! that a step that only waits is a small future.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{RequestMethod, read},
-    command, confirm_outage, find_latest, flip_cname, gateway_health, http_request, propagation, restore,
+    command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request, propagation, restore,
     restore_follow, verify_standby, wait,
 };
 use crate::{
@@ -42,21 +43,21 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
 pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &Recorder) -> Result<Done, StepError> {
     let given = &call.arguments;
     match kind {
-        ActionKind::ConfirmOutage => confirm_outage::perform(&read(kind, given)?, context, record).await,
-        ActionKind::VerifyStandby => verify_standby::perform(&read(kind, given)?, context, record).await,
-        ActionKind::FindLatest => find_latest::perform(&read(kind, given)?, context, record).await,
-        ActionKind::Restore => restore::perform(&read(kind, given)?, context, record).await,
-        ActionKind::GatewayHealth => gateway_health::perform(&read(kind, given)?, context, record).await,
-        ActionKind::FlipCname => flip_cname::perform(&read(kind, given)?, call, context, record).await,
-        ActionKind::VerifyPropagation => propagation::perform(&read(kind, given)?, context, record).await,
+        ActionKind::ConfirmOutage => Box::pin(confirm_outage::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::FlipCname => Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await,
+        ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Approval => Err(only_people_approve()),
-        ActionKind::HttpRequest => http_request::perform(&read(kind, given)?, context, record).await,
-        ActionKind::Command => command::perform(&read(kind, given)?, context, record).await,
+        ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Command => Box::pin(command::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Wait => Ok(wait::perform(&read(kind, given)?, context).await),
     }
 }
 
-/// Attaches again to a change that goes on. Never sends it. What only reads is simply performed again.
+/// Attaches again to a change that goes on. Never sends it. Only a restore goes on by itself.
 pub async fn follow(
     kind: ActionKind,
     call: &Call,
@@ -124,7 +125,7 @@ pub async fn undo(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     match kind {
-        ActionKind::FlipCname => flip_cname::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
+        ActionKind::FlipCname => flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest

@@ -1,6 +1,6 @@
 //! `backup.find-latest`: lists, reads a few manifests, and lets the rules of [`super::choose`] decide. Reads only.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -181,7 +181,7 @@ fn none_usable(place: &str, arguments: &FindLatest, choice: &Choice, restore_tim
     let more = choice.rejected.len().saturating_sub(NAMED_REJECTIONS);
     let mut listed = reasons.collect::<Vec<_>>().join("; ");
     if more > 0 {
-        listed.push_str(&format!("; and {more} more"));
+        let _infallible = write!(listed, "; and {more} more");
     }
     let (code, hint) = if choice.only_expired() {
         let soon = choice.rejected.iter().any(|one| matches!(one.reason, Rejection::ExpiresTooSoon { .. }));

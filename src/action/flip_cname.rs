@@ -1,16 +1,17 @@
-//! `dns.flip-cname`: points a CNAME record at another target, and back again.
+//! `dns.flip-cname`: points a CNAME record at another target. The way back is in [`super::flip_undo`].
 //!
-//! Every write carries the ETag of what was read just before, keeps the metadata that others put there, and adds who
+//! Every write carries the `ETag` of what was read just before, keeps the metadata that others put there, and adds who
 //! did it and what was there. Never overwrites a change that it has not seen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     Call, Context, Done, Recorder,
     arguments::FlipCname,
+    cname_notes::{Before, Content, FLIPPED_AT_KEY, MOST_METADATA, OWN_KEYS, RUN_KEY, folded, previous_of, with_notes},
     error,
     fact::{Facts, note},
 };
@@ -20,66 +21,12 @@ use crate::{
         dns::{self, CnameRecord, Zone},
     },
     net::Delivery,
-    plan::facts::{Fact, Finding, PlannedRequest, Probe},
+    plan::facts::{Finding, PlannedRequest, Probe},
     run::{Disposition, Intent, StepError, Verdict},
 };
 
-pub const RUN_KEY: &str = "lifeboat_run";
-pub const PREVIOUS_TARGET_KEY: &str = "lifeboat_previous_target";
-pub const PREVIOUS_TTL_KEY: &str = "lifeboat_previous_ttl";
-pub const FLIPPED_AT_KEY: &str = "lifeboat_flipped_at";
-const OWN_KEYS: [&str; 4] = [RUN_KEY, PREVIOUS_TARGET_KEY, PREVIOUS_TTL_KEY, FLIPPED_AT_KEY];
-/// Entries that a record set's metadata may have. Azure writes the limit down nowhere; ten is the lowest that is reported.
-const MOST_METADATA: usize = 10;
-/// A stale ETag with equal content is tried again this often: each time somebody else wrote the same thing at once.
-const MOST_TRIES: u32 = 3;
-
-/// What of a record decides where traffic goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
-    pub target: Option<String>,
-    /// Seconds.
-    pub ttl: u32,
-    pub alias: Option<String>,
-}
-
-/// The record before the flip, as the journal has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Before {
-    pub content: Content,
-    pub etag: Option<String>,
-    pub metadata: BTreeMap<String, String>,
-}
-
-impl Content {
-    pub fn of(record: &CnameRecord) -> Self {
-        Self { target: record.cname.as_deref().map(folded), ttl: record.ttl, alias: record.alias.clone() }
-    }
-
-    /// What the plan saw; none when it could not see the record.
-    fn planned(facts: &[Fact]) -> Option<Self> {
-        let value = |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| &fact.value);
-        Some(Self {
-            target: value("record.target")?.as_str().map(folded),
-            ttl: u32::try_from(value("record.ttl")?.as_u64()?).ok()?,
-            alias: value("record.alias").and_then(Value::as_str).map(str::to_owned),
-        })
-    }
-
-    fn shown(&self) -> String {
-        let target = match (&self.target, &self.alias) {
-            (Some(target), _) => target.clone(),
-            (None, Some(alias)) => format!("alias of {alias}"),
-            (None, None) => "nothing".to_owned(),
-        };
-        format!("{target}, TTL {} s", self.ttl)
-    }
-}
-
-/// Lower case, without the trailing dot.
-pub fn folded(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
+/// A stale `ETag` with equal content is tried again this often: each time somebody else wrote the same thing at once.
+pub const MOST_TRIES: u32 = 3;
 
 pub async fn probe(arguments: &FlipCname, context: &Context) -> Result<Probe, StepError> {
     check(arguments)?;
@@ -237,93 +184,14 @@ pub async fn settle(arguments: &FlipCname, context: &Context, intent: Option<&In
     })
 }
 
-/// Puts the previous target and TTL back, if the record is still as this run left it.
-pub async fn undo(
-    arguments: &FlipCname,
-    context: &Context,
-    outputs: &Map<String, Value>,
-    record: &Recorder,
-) -> Result<Done, StepError> {
-    let arm = context.arm.noting(record.sink());
-    let previous_target = outputs.get("previous_target").and_then(Value::as_str);
-    let previous_ttl =
-        outputs.get("previous_ttl").and_then(Value::as_str).and_then(|text| crate::runbook::span::parse(text).ok());
-    let (Some(previous_target), Some(previous_ttl)) = (previous_target, previous_ttl) else {
-        return Err(StepError::new(
-            Disposition::Final,
-            "previous-unknown",
-            format!("the journal does not say where `{}` pointed before", arguments.record),
-            "put the record back by hand",
-        ));
-    };
-    let previous = Content { target: Some(folded(previous_target)), ttl: seconds(previous_ttl), alias: None };
-    for _ in 0..MOST_TRIES {
-        let current = dns::cname(&arm, &arguments.zone, &arguments.record)
-            .await
-            .map_err(|failure| unreadable(arguments, &failure))?;
-        let content = Content::of(&current);
-        let marked = current.metadata.get(RUN_KEY);
-        if content == previous && marked.is_none_or(|run| *run != context.run) {
-            return Ok(undone(arguments, &current));
-        }
-        let ours = content.target.as_deref() == Some(arguments.target.as_str())
-            && marked.is_none_or(|run| *run == context.run);
-        if !ours && content != previous {
-            return Err(not_ours(arguments, &current));
-        }
-        let Some(etag) = current.etag.clone() else { return Err(no_etag(arguments)) };
-        let mut wanted = current.clone();
-        wanted.cname = previous.target.clone();
-        wanted.ttl = previous.ttl;
-        wanted.metadata.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
-        let request = planned(arguments, &current, &wanted, &arm);
-        record.intend(Intent { request, before: json!(Before::of(&current)) }).await;
-        match dns::put_cname(&arm, &arguments.zone, &wanted, &etag).await {
-            Ok(stored) => return Ok(undone(arguments, &stored)),
-            Err(failure) if failure.kind == AzureErrorKind::PreconditionFailed => {
-                note(record, "somebody else wrote the record at the same moment; reading it again");
-            }
-            Err(failure) => {
-                let step = error::from_refusal(&format!("putting `{}` back", arguments.record), &failure);
-                let disposition =
-                    if failure.delivery == Delivery::Unknown { Disposition::InDoubt } else { step.disposition };
-                return Err(StepError { disposition, ..step });
-            }
-        }
-    }
-    Err(StepError::new(
-        Disposition::Retryable,
-        "record-contended",
-        format!("the record `{}` was written by somebody else at every one of {MOST_TRIES} tries", arguments.record),
-        "find out who else writes this record, stop it, then undo again",
-    ))
-}
-
-impl Before {
-    fn of(record: &CnameRecord) -> Self {
-        Self { content: Content::of(record), etag: record.etag.clone(), metadata: record.metadata.clone() }
-    }
-}
-
 /// The record as it shall be: everything of `current`, with another target and TTL, and a note of what was there.
 fn wanted(arguments: &FlipCname, current: &CnameRecord, run: &str, now: &str) -> CnameRecord {
-    let mut record = current.clone();
-    record.cname = Some(arguments.target.clone());
-    record.ttl = wanted_ttl(arguments, current);
-    record.metadata.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
-    // The most important first, for a record whose owner has left little room.
-    let notes = [
-        (RUN_KEY, run.to_owned()),
-        (PREVIOUS_TTL_KEY, current.ttl.to_string()),
-        (FLIPPED_AT_KEY, now.to_owned()),
-        (PREVIOUS_TARGET_KEY, current.cname.as_deref().map(folded).unwrap_or_default()),
-    ];
-    for (key, value) in notes {
-        if record.metadata.len() < MOST_METADATA && !value.is_empty() {
-            record.metadata.insert(key.to_owned(), value);
-        }
+    CnameRecord {
+        cname: Some(arguments.target.clone()),
+        ttl: wanted_ttl(arguments, current),
+        metadata: with_notes(current, run, now),
+        ..current.clone()
     }
-    record
 }
 
 fn shown_time(time: jiff::Timestamp) -> String {
@@ -335,7 +203,7 @@ fn wanted_ttl(arguments: &FlipCname, current: &CnameRecord) -> u32 {
 }
 
 /// Whole seconds, at least one: Azure DNS takes 1 to 2,147,483,647.
-fn seconds(ttl: Duration) -> u32 {
+pub fn seconds(ttl: Duration) -> u32 {
     u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
 }
 
@@ -351,21 +219,6 @@ fn is_ours(arguments: &FlipCname, current: &CnameRecord, run: &str) -> bool {
     // A record without room for our note can only be known by where it points.
     let no_room = current.metadata.len() >= MOST_METADATA && !current.metadata.contains_key(RUN_KEY);
     is_at_target(arguments, current) && (by_us || no_room)
-}
-
-/// What was there before this run, told by the record itself; what is there now if this run has not written it.
-fn previous_of(current: &CnameRecord, run: &str) -> Before {
-    let mut before = Before::of(current);
-    if current.metadata.get(RUN_KEY).is_none_or(|by| by != run) {
-        return before;
-    }
-    if let Some(target) = current.metadata.get(PREVIOUS_TARGET_KEY) {
-        before.content.target = Some(folded(target));
-    }
-    if let Some(ttl) = current.metadata.get(PREVIOUS_TTL_KEY).and_then(|ttl| ttl.parse().ok()) {
-        before.content.ttl = ttl;
-    }
-    before
 }
 
 fn done(arguments: &FlipCname, context: &Context, before: &Before, stored: &CnameRecord) -> Done {
@@ -403,15 +256,6 @@ fn outputs(
     outputs
 }
 
-fn undone(arguments: &FlipCname, stored: &CnameRecord) -> Done {
-    let outputs = Map::from_iter([
-        ("target".to_owned(), json!(stored.cname)),
-        ("hostname".to_owned(), json!(hostname(arguments, stored))),
-        ("etag".to_owned(), json!(stored.etag)),
-    ]);
-    Done { outputs, evidence: json!({ "after": Before::of(stored) }) }
-}
-
 pub fn hostname(arguments: &FlipCname, record: &CnameRecord) -> String {
     if record.fqdn.is_empty() {
         folded(&format!("{}.{}", arguments.record, arguments.zone.name()))
@@ -425,7 +269,7 @@ fn target_id(arguments: &FlipCname) -> String {
     format!("{}/cname/{}", arguments.zone.folded(), arguments.record.to_ascii_lowercase())
 }
 
-fn planned(arguments: &FlipCname, current: &CnameRecord, wanted: &CnameRecord, arm: &Arm) -> PlannedRequest {
+pub fn planned(arguments: &FlipCname, current: &CnameRecord, wanted: &CnameRecord, arm: &Arm) -> PlannedRequest {
     PlannedRequest {
         method: "PUT".to_owned(),
         url: dns::cname_url(arm, &arguments.zone, &arguments.record).to_string(),
@@ -487,7 +331,7 @@ fn refused_alias(arguments: &FlipCname, current: &CnameRecord) -> StepError {
     StepError::new(Disposition::Refused, "record-alias", alias_message(arguments, alias), ALIAS_REMEDY)
 }
 
-fn unreadable(arguments: &FlipCname, failure: &AzureError) -> StepError {
+pub fn unreadable(arguments: &FlipCname, failure: &AzureError) -> StepError {
     let name = format!("{}.{}", arguments.record, arguments.zone.name());
     let mut step = error::from_read(&format!("the CNAME record {name}"), failure);
     if failure.kind == AzureErrorKind::NotFound {
@@ -521,21 +365,7 @@ fn changed(arguments: &FlipCname, planned: &Content, current: &CnameRecord) -> S
     step
 }
 
-fn not_ours(arguments: &FlipCname, current: &CnameRecord) -> StepError {
-    StepError::new(
-        Disposition::Refused,
-        "record-changed",
-        format!(
-            "{} is no longer as this run left it ({}): it is {}",
-            hostname(arguments, current),
-            arguments.target,
-            Content::of(current).shown(),
-        ),
-        "somebody else changed it since; put it right by hand, if it is not right",
-    )
-}
-
-fn no_etag(arguments: &FlipCname) -> StepError {
+pub fn no_etag(arguments: &FlipCname) -> StepError {
     StepError::new(
         Disposition::Final,
         "record-without-etag",

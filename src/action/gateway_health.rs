@@ -44,53 +44,17 @@ struct Door {
 
 pub async fn probe(arguments: &GatewayHealth, context: &Context) -> Result<Probe, StepError> {
     let service = read(arguments, &context.arm).await?;
-    let door = door(arguments, context, &service).await?;
-    let now = context.clock.now();
-    let shown = ask(arguments, context, &door, &status_endpoint()).await;
-    let mut findings = Vec::new();
-    let source = format!("GET https://{}{STATUS_PATH} at {}", arguments.hostname, door.host);
-    let facts = Facts::seen(source, now).with("gateway.host", door.host.as_str());
-    // The restore comes first: how the gateway answers today is worth knowing, and no reason to stop.
-    let facts = match &shown {
-        Ok((address, answer)) => {
-            if let Some(certificate) = &answer.certificate {
-                if let Err(failure) = judge_certificate(arguments, certificate, now) {
-                    findings.push(Finding::warning(&failure.code, failure.message, failure.hint));
-                }
-                findings.extend(differs(arguments, &service, certificate));
-            }
-            facts
-                .with_volatile("gateway.address", address.to_string())
-                .with_volatile("gateway.status", answer.status.as_u16())
-                .with_volatile("gateway.certificate", answer.certificate.as_ref().map(|one| one.thumbprint.clone()))
-        }
-        Err(failure) => {
-            if failure.kind == HttpErrorKind::Certificate {
-                findings.push(Finding::warning(
-                    "certificate-untrusted",
-                    format!(
-                        "the gateway of {} shows no good certificate for {}: {failure}",
-                        arguments.service.name(),
-                        arguments.hostname
-                    ),
-                    "a restore brings no certificates: install one for this hostname on the standby",
-                ));
-            }
-            facts.with_volatile("gateway.error", failure.to_string())
-        }
+    let each = match arguments.paths.len() {
+        0 => String::new(),
+        more => format!(", {} paths each", more + 1),
     };
+    let (facts, findings) = first_look(arguments, context, &service).await;
     Ok(Probe {
         summary: format!(
-            "asks the gateway of {} at {} for {}, {} times in a row{}",
+            "asks the gateway of {} for {}, {} times in a row{each}",
             arguments.service.name(),
-            door.host,
             arguments.hostname,
             arguments.consecutive,
-            if arguments.paths.is_empty() {
-                String::new()
-            } else {
-                format!(", {} paths each", arguments.paths.len() + 1)
-            },
         ),
         facts: facts.into_vec(),
         findings,
@@ -98,6 +62,48 @@ pub async fn probe(arguments: &GatewayHealth, context: &Context) -> Result<Probe
         expected: Some(arguments.interval.saturating_mul(arguments.consecutive)),
         ..Probe::default()
     })
+}
+
+/// How the gateway answers today. The restore comes first: that is worth knowing, and no reason to stop.
+async fn first_look(arguments: &GatewayHealth, context: &Context, service: &Service) -> (Facts, Vec<Finding>) {
+    let now = context.clock.now();
+    let door = match door(arguments, context, service).await {
+        Ok(door) => door,
+        Err(failure) => {
+            let facts = Facts::seen("gatewayRegionalUrl of the service", now)
+                .with_volatile("gateway.error", failure.message.as_str());
+            return (facts, vec![Finding::warning(&failure.code, failure.message, failure.hint)]);
+        }
+    };
+    let source = format!("GET https://{}{STATUS_PATH} at {}", arguments.hostname, door.host);
+    let facts = Facts::seen(source, now).with("gateway.host", door.host.as_str());
+    let mut findings = Vec::new();
+    let facts = match ask(arguments, context, &door, &status_endpoint()).await {
+        Ok((address, answer)) => {
+            if let Some(certificate) = &answer.certificate {
+                if let Err(failure) = judge_certificate(arguments, certificate, now) {
+                    findings.push(Finding::warning(&failure.code, failure.message, failure.hint));
+                }
+                findings.extend(differs(arguments, service, certificate));
+            }
+            facts
+                .with_volatile("gateway.address", address.to_string())
+                .with_volatile("gateway.status", answer.status.as_u16())
+                .with_volatile("gateway.certificate", answer.certificate.map(|one| one.thumbprint))
+        }
+        Err(failure) => {
+            if failure.kind == HttpErrorKind::Certificate {
+                let (name, hostname) = (arguments.service.name(), &arguments.hostname);
+                findings.push(Finding::warning(
+                    "certificate-untrusted",
+                    format!("the gateway of {name} shows no good certificate for {hostname}: {failure}"),
+                    "a restore brings no certificates: install one for this hostname on the standby",
+                ));
+            }
+            facts.with_volatile("gateway.error", failure.to_string())
+        }
+    };
+    (facts, findings)
 }
 
 pub async fn perform(arguments: &GatewayHealth, context: &Context, record: &Recorder) -> Result<Done, StepError> {

@@ -29,9 +29,12 @@ pub struct Manifest {
     pub hostnames: Vec<ManifestHostname>,
 }
 
-/// A gateway hostname of the service that was backed up.
+/// A hostname of the service that was backed up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ManifestHostname {
+    /// `Proxy` is the gateway; absent means the same.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
     #[serde(alias = "host_name", alias = "hostname")]
     pub name: String,
     /// SHA-1, hex.
@@ -43,6 +46,10 @@ impl Manifest {
     /// None when it is not a manifest at all: the backup is then judged without it.
     pub fn from_value(value: &Value) -> Option<Self> {
         value.is_object().then(|| Self::deserialize(value).ok()).flatten()
+    }
+
+    pub fn gateway_hostnames(&self) -> impl Iterator<Item = &ManifestHostname> {
+        self.hostnames.iter().filter(|one| one.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("Proxy")))
     }
 }
 

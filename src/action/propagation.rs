@@ -5,10 +5,9 @@
 //!  every resolver of the panel                     no longer cache ──┴─► old TTL has run out ─► done
 //! ```
 //!
-//! Reads only. Never asks a cache where it could ask the source.
+//! Reads only. Asks no cache before the source has changed, so that it does not plant the old answer there itself.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -20,9 +19,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, Done, Recorder,
     arguments::VerifyPropagation,
+    cname_notes::{FLIPPED_AT_KEY, PREVIOUS_TTL_KEY, folded},
     error,
     fact::{Facts, after, note, note_until},
-    flip_cname::{FLIPPED_AT_KEY, PREVIOUS_TTL_KEY, folded},
 };
 use crate::{
     azure::{Arm, dns},
@@ -72,6 +71,17 @@ pub enum Sight {
     },
 }
 
+impl Sight {
+    /// Says the same as another, for somebody who watches: a cache's seconds count down and are no news.
+    fn resembles(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Caches { target, .. }, Self::Caches { target: before, .. }) => target == before,
+            (Self::Silent { .. }, Self::Silent { .. }) => true,
+            (one, before) => one == before,
+        }
+    }
+}
+
 impl fmt::Display for Sight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -98,18 +108,20 @@ pub async fn probe(arguments: &VerifyPropagation, context: &Context) -> Result<P
     let record = dns::cname(&context.arm, &arguments.zone, &arguments.record).await;
     let ttl = record.as_ref().ok().map(|record| Duration::from_secs(u64::from(record.ttl)));
     let name = hostname(arguments);
-    let source = format!("DNS {name} CNAME");
-    let mut facts = Facts::seen(source, context.clock.now());
+    let mut facts = Facts::seen(format!("DNS {} SOA", arguments.zone.name()), context.clock.now());
     for server in &servers {
-        let sight = look(&context.dns, server, &name, &arguments.target).await;
-        if let Sight::Silent { why } = &sight {
-            findings.push(Finding::warning(
-                "dns-server-silent",
-                format!("{} does not answer ({why})", server.name),
-                "let this machine ask it on port 53 over UDP and TCP, or name other servers in the site's `dns`",
-            ));
-        }
-        facts = facts.with_volatile(&format!("dns.{}", server.name), sight.to_string());
+        let said = match can_be_asked(&context.dns, server, &folded(arguments.zone.name())).await {
+            Ok(()) => "answers".to_owned(),
+            Err(why) => {
+                findings.push(Finding::warning(
+                    "dns-server-silent",
+                    format!("{} does not answer ({why})", server.name),
+                    "let this machine ask it on port 53 over UDP and TCP, or name other servers in the site's `dns`",
+                ));
+                format!("does not answer ({why})")
+            }
+        };
+        facts = facts.with_volatile(&format!("dns.{}", server.name), said);
     }
     let drain = ttl.filter(|_| arguments.drain).unwrap_or_default();
     Ok(Probe {
@@ -130,52 +142,108 @@ pub async fn probe(arguments: &VerifyPropagation, context: &Context) -> Result<P
 pub async fn perform(arguments: &VerifyPropagation, context: &Context, record: &Recorder) -> Result<Done, StepError> {
     let arm = context.arm.noting(record.sink());
     let started = context.clock.now();
-    let name = hostname(arguments);
-    let (mut servers, findings) = servers(arguments, context, &arm).await?;
+    let (servers, findings) = servers(arguments, context, &arm).await?;
     for finding in &findings {
         note(record, &finding.message);
     }
-    let mut lagged = false;
-    let mut said: BTreeMap<String, String> = BTreeMap::new();
-    let mut round = 0_u32;
-    let sights = loop {
-        let sights = look_at_all(&context.dns, &mut servers, &name, &arguments.target).await;
-        let waiting: Vec<(&Server, &Sight)> =
-            servers.iter().zip(&sights).filter(|(server, sight)| holds_up(server, sight)).collect();
-        // Only what changed is news, and now and then that nothing did.
-        for (server, sight) in servers.iter().zip(&sights) {
-            let news = news(sight);
-            let before = said.insert(server.name.clone(), news.clone());
-            let is_news = before.as_ref() != Some(&news) && !(before.is_none() && *sight == Sight::Agrees);
-            let reminder = round % ROUNDS_BETWEEN_NOTES == 0 && round > 0 && holds_up(server, sight);
-            if is_news || reminder {
-                note(record, format!("{} {sight}", server.name));
-            }
-        }
-        if waiting.is_empty() {
-            break sights;
-        }
-        lagged |= waiting.iter().any(|(server, _)| !server.resolver);
-        let next_look = after(context.clock.now(), arguments.interval);
-        let names: Vec<&str> = waiting.iter().map(|(server, _)| server.name.as_str()).collect();
-        if round == 0 {
-            note_until(record, format!("waiting for {}", names.join(", ")), next_look);
-        }
-        round += 1;
-        context.clock.sleep_until(next_look).await;
-    };
+    let mut watch = Watch::new(servers, hostname(arguments), arguments.target.clone());
+    let agreed_late_at = watch.until_agreed(context, record, arguments.interval).await;
     let agreed_at = context.clock.now();
-    if !servers.iter().zip(&sights).any(|(server, sight)| !server.resolver && *sight == Sight::Agrees) {
-        return Err(nobody_answered(arguments));
-    }
-    let drained_at = drain(arguments, context, &arm, record, started, lagged.then_some(agreed_at)).await;
-    let told: Map<String, Value> =
-        servers.iter().zip(&sights).map(|(server, sight)| (server.name.clone(), json!(sight.to_string()))).collect();
+    let drained_at = drain(arguments, context, &arm, record, started, agreed_late_at).await;
+    let told = watch.told();
     let outputs = Map::from_iter([
         ("servers".to_owned(), Value::Object(told.clone())),
         ("drained_at".to_owned(), json!(drained_at)),
     ]);
-    Ok(Done { outputs, evidence: json!({ "servers": told, "agreed_at": agreed_at, "rounds": round + 1 }) })
+    Ok(Done { outputs, evidence: json!({ "servers": told, "agreed_at": agreed_at, "rounds": watch.round }) })
+}
+
+/// Round after round of questions, until nobody is waited for.
+#[derive(Debug)]
+struct Watch {
+    servers: Vec<Server>,
+    name: String,
+    target: String,
+    /// What each server said last; none: it has not been asked yet.
+    sights: Vec<Option<Sight>>,
+    round: u32,
+}
+
+impl Watch {
+    fn new(servers: Vec<Server>, name: String, target: String) -> Self {
+        let sights = vec![None; servers.len()];
+        Self { servers, name, target, sights, round: 0 }
+    }
+
+    /// Resolvers are asked once the name servers agree: asking earlier would put the old answer into their caches.
+    /// When a name server lagged: the time at which all of them agreed.
+    async fn until_agreed(&mut self, context: &Context, record: &Recorder, interval: Duration) -> Option<Timestamp> {
+        let mut lagged = false;
+        let mut agreed_at = None;
+        loop {
+            self.ask(&context.dns, false, record).await;
+            if self.is_waited_for(false) {
+                // Also when it had agreed before: what counts is the last time that it did not.
+                (lagged, agreed_at) = (true, None);
+            } else {
+                agreed_at.get_or_insert_with(|| context.clock.now());
+                self.ask(&context.dns, true, record).await;
+                if !self.is_waited_for(true) {
+                    return agreed_at.filter(|_| lagged);
+                }
+            }
+            let next_look = after(context.clock.now(), interval);
+            if self.round == 0 {
+                note_until(record, format!("waiting for {}", self.waited_for()), next_look);
+            }
+            self.round += 1;
+            context.clock.sleep_until(next_look).await;
+        }
+    }
+
+    /// Asks the name servers, or the resolvers, all at once; says what is news.
+    async fn ask(&mut self, dns: &Dns, resolvers: bool, record: &Recorder) {
+        let mut asked = tokio::task::JoinSet::new();
+        for (place, server) in self.servers.iter().enumerate().filter(|(_, server)| server.resolver == resolvers) {
+            let (dns, server, name, target) = (dns.clone(), server.clone(), self.name.clone(), self.target.clone());
+            asked.spawn(async move { (place, look(&dns, &server, &name, &target).await) });
+        }
+        let mut answers: Vec<(usize, Sight)> = asked.join_all().await;
+        answers.sort_by_key(|(place, _)| *place);
+        for (place, sight) in answers {
+            let server = &mut self.servers[place];
+            server.silent_rounds = if matches!(sight, Sight::Silent { .. }) { server.silent_rounds + 1 } else { 0 };
+            let is_news = match &self.sights[place] {
+                None => sight != Sight::Agrees,
+                Some(before) => !sight.resembles(before),
+            };
+            let reminder =
+                self.round > 0 && self.round.is_multiple_of(ROUNDS_BETWEEN_NOTES) && holds_up(server, &sight);
+            if is_news || reminder {
+                note(record, format!("{} {sight}", server.name));
+            }
+            self.sights[place] = Some(sight);
+        }
+    }
+
+    fn is_waited_for(&self, resolvers: bool) -> bool {
+        let sights = self.servers.iter().zip(&self.sights).filter(|(server, _)| server.resolver == resolvers);
+        sights.into_iter().any(|(server, sight)| sight.as_ref().is_none_or(|sight| holds_up(server, sight)))
+    }
+
+    fn waited_for(&self) -> String {
+        let held = |(server, sight): (&Server, &Option<Sight>)| {
+            sight.as_ref().is_some_and(|sight| holds_up(server, sight)).then(|| server.name.clone())
+        };
+        self.servers.iter().zip(&self.sights).filter_map(held).collect::<Vec<_>>().join(", ")
+    }
+
+    fn told(&self) -> Map<String, Value> {
+        let told = |(server, sight): (&Server, &Option<Sight>)| {
+            Some((server.name.clone(), json!(sight.as_ref()?.to_string())))
+        };
+        self.servers.iter().zip(&self.sights).filter_map(told).collect()
+    }
 }
 
 /// Waits until no cache may hold the old answer any more. None when that is not wanted.
@@ -233,19 +301,10 @@ async fn known_drain(arguments: &VerifyPropagation, arm: &Arm, started: Timestam
 }
 
 /// Azure DNS gives new records an hour, as its own tools do.
-const FALLBACK_TTL: Duration = Duration::from_secs(3600);
+const FALLBACK_TTL: Duration = Duration::from_hours(1);
 
 fn hostname(arguments: &VerifyPropagation) -> String {
     folded(&format!("{}.{}", arguments.record, arguments.zone.name()))
-}
-
-/// What is compared to tell whether there is news: a cache's seconds count down and are none.
-fn news(sight: &Sight) -> String {
-    match sight {
-        Sight::Caches { target, .. } => format!("caches {target}"),
-        Sight::Silent { .. } => "silent".to_owned(),
-        Sight::Agrees | Sight::Lags { .. } | Sight::NoRecord { .. } => sight.to_string(),
-    }
 }
 
 /// Whether the step waits for this server.
@@ -257,29 +316,31 @@ fn holds_up(server: &Server, sight: &Sight) -> bool {
     }
 }
 
-async fn look_at_all(dns: &Dns, servers: &mut [Server], name: &str, target: &str) -> Vec<Sight> {
-    let mut asked = tokio::task::JoinSet::new();
-    for (place, server) in servers.iter().enumerate() {
-        let (dns, server, name, target) = (dns.clone(), server.clone(), name.to_owned(), target.to_owned());
-        asked.spawn(async move { (place, look(&dns, &server, &name, &target).await) });
-    }
-    let mut sights = vec![Sight::Silent { why: "not asked".to_owned() }; servers.len()];
-    while let Some(answer) = asked.join_next().await {
-        if let Ok((place, sight)) = answer {
-            sights[place] = sight;
+/// Asks for the zone's SOA: asking for the record would put its old answer into caches just before the flip.
+async fn can_be_asked(dns: &Dns, server: &Server, zone: &str) -> Result<(), String> {
+    let mut silence = "it has no address".to_owned();
+    for address in &server.addresses {
+        match dns.ask(*address, zone, RecordKind::Soa, server.resolver).await {
+            Ok(_) => return Ok(()),
+            Err(failure) => silence = failure.to_string(),
         }
     }
-    for (server, sight) in servers.iter_mut().zip(&sights) {
-        server.silent_rounds = if matches!(sight, Sight::Silent { .. }) { server.silent_rounds + 1 } else { 0 };
-    }
-    sights
+    Err(silence)
 }
 
 /// Asks every address of a server; one that does not answer counts only when none does.
 async fn look(dns: &Dns, server: &Server, name: &str, target: &str) -> Sight {
     let mut answers = Vec::new();
     let mut silence = "it has no address".to_owned();
-    for address in &server.addresses {
+    let mut addresses = server.addresses.clone();
+    if addresses.is_empty() {
+        // It could not be looked up at the start; by now it may be.
+        match dns.addresses(&server.name).await {
+            Ok(found) => addresses = Server::named(server.name.clone(), &found).addresses,
+            Err(failure) => silence = failure.to_string(),
+        }
+    }
+    for address in &addresses {
         match dns.ask(*address, name, RecordKind::Cname, server.resolver).await {
             Ok(answer) => answers.push(judge(&answer, name, target, server.resolver)),
             Err(failure) => silence = failure.to_string(),
@@ -319,28 +380,25 @@ async fn servers(
     let mut findings = Vec::new();
     let zone = folded(arguments.zone.name());
     let named = context.site.dns.authoritative.iter().find(|(name, _)| folded(name) == zone);
-    let mut servers: Vec<Server> = match named {
-        Some((_, addresses)) => addresses.iter().map(|address| Server::at(*address, false)).collect(),
-        None => {
-            let zone = dns::zone(arm, &arguments.zone)
-                .await
-                .map_err(|failure| error::from_read(&format!("the zone {zone}"), &failure))?;
-            let mut servers = Vec::new();
-            for name in zone.name_servers {
-                match context.dns.addresses(&name).await {
-                    Ok(addresses) => servers.push(Server::named(name, &addresses)),
-                    Err(failure) => {
-                        findings.push(Finding::warning(
-                            "name-server-unknown",
-                            format!("the address of the name server {name} cannot be had: {failure}"),
-                            "check the site's `dns.resolvers`, or name the servers in `dns.authoritative`",
-                        ));
-                        servers.push(Server::named(name, &[]));
-                    }
-                }
-            }
-            servers
+    let mut servers: Vec<Server> = if let Some((_, addresses)) = named {
+        addresses.iter().map(|address| Server::at(*address, false)).collect()
+    } else {
+        let zone = dns::zone(arm, &arguments.zone)
+            .await
+            .map_err(|failure| error::from_read(&format!("the zone {zone}"), &failure))?;
+        let mut servers = Vec::new();
+        for name in zone.name_servers {
+            let addresses = context.dns.addresses(&name).await.unwrap_or_else(|failure| {
+                findings.push(Finding::warning(
+                    "name-server-unknown",
+                    format!("the address of the name server {name} cannot be had: {failure}"),
+                    "check the site's `dns.resolvers`, or name the servers in `dns.authoritative`",
+                ));
+                Vec::new()
+            });
+            servers.push(Server::named(name, &addresses));
         }
+        servers
     };
     if servers.is_empty() {
         return Err(StepError::new(
@@ -366,11 +424,48 @@ impl Server {
     }
 }
 
-fn nobody_answered(arguments: &VerifyPropagation) -> StepError {
-    StepError::new(
-        Disposition::Retryable,
-        "name-servers-silent",
-        format!("no name server of {} could be asked", arguments.zone.name()),
-        "let this machine ask them on port 53 over UDP and TCP",
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::DnsRecord;
+
+    fn answer(code: ResponseCode, target: Option<&str>) -> DnsAnswer {
+        let record = |target: &str| DnsRecord {
+            name: "api.contoso.com".to_owned(),
+            ttl: 17,
+            data: RecordData::Cname(target.to_owned()),
+        };
+        DnsAnswer { records: target.map(record).into_iter().collect(), authoritative: true, code }
+    }
+
+    fn sight(code: ResponseCode, target: Option<&str>, resolver: bool) -> Sight {
+        judge(&answer(code, target), "api.contoso.com", "new.example.net", resolver)
+    }
+
+    #[test]
+    fn a_server_that_lags_one_that_caches_and_one_that_is_silent_are_told_apart() {
+        let ok = ResponseCode::NoError;
+        assert_eq!(sight(ok, Some("New.example.net."), false), Sight::Agrees);
+        assert_eq!(sight(ok, Some("old.example.net"), false).to_string(), "lags: it still answers old.example.net");
+        assert_eq!(
+            sight(ok, Some("old.example.net"), true).to_string(),
+            "still has old.example.net in its cache, for 17 s more"
+        );
+        assert!(sight(ok, None, false).to_string().starts_with("knows no such CNAME"));
+        assert!(sight(ResponseCode::NxDomain, None, true).to_string().starts_with("knows no such CNAME"));
+        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::Other(9)] {
+            assert!(sight(code, None, true).to_string().starts_with("does not answer"));
+        }
+    }
+
+    #[test]
+    fn a_name_server_is_waited_for_and_a_silent_resolver_only_for_a_while() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let silent = Sight::Silent { why: "no answer".to_owned() };
+        let server = |resolver, silent_rounds| Server { silent_rounds, ..Server::at(address, resolver) };
+        assert!(holds_up(&server(false, 100), &silent));
+        assert!(holds_up(&server(true, 1), &silent));
+        assert!(!holds_up(&server(true, PATIENCE_WITH_RESOLVER), &silent));
+        assert!(holds_up(&server(true, 100), &Sight::Caches { target: "old".to_owned(), ttl: 1 }));
+    }
 }

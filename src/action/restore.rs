@@ -20,11 +20,12 @@ use serde_json::json;
 use super::{
     Context, Done, Recorder,
     arguments::{Access, Backup, Restore},
-    choose::{self, Candidate, Rejection},
+    choose::Candidate,
     error,
     fact::{Facts, after, note, note_until},
     restore_follow,
-    standing::{self, Standing},
+    restore_ready::{broken, check_access, judge_account, judge_backup, judge_service},
+    standing::Standing,
     verify_standby,
 };
 use crate::{
@@ -65,9 +66,10 @@ pub async fn probe(arguments: &Restore, context: &Context) -> Result<Probe, Step
     );
     let service = service.map_err(|failure| verify_standby::unreadable(&arguments.service, &failure))?;
     let mut findings = judge_service(arguments, &service);
-    findings.extend(judge_account(arguments, &service, &account));
+    findings.extend(judge_account(arguments, &service, account.as_ref()));
     let still = read_backup(&arguments.backup, context).await?;
-    if let Some(failure) = judge_backup(&arguments.backup, &still, context) {
+    if let Some(failure) = judge_backup(&arguments.backup, still.as_ref(), context.clock.now(), context.restore_timeout)
+    {
         findings.push(Finding::blocker(&failure.code, failure.message, failure.hint));
     }
     findings.extend(judge_secret(arguments, context));
@@ -94,7 +96,8 @@ pub async fn perform(arguments: &Restore, context: &Context, record: &Recorder) 
     check_access(arguments)?;
     let arm = context.arm.noting(record.sink());
     let still = read_backup(&arguments.backup, context).await?;
-    if let Some(failure) = judge_backup(&arguments.backup, &still, context) {
+    if let Some(failure) = judge_backup(&arguments.backup, still.as_ref(), context.clock.now(), context.restore_timeout)
+    {
         return Err(failure);
     }
     let request = RestoreRequest {
@@ -186,141 +189,8 @@ fn planned(arguments: &Restore, arm: &Arm) -> PlannedRequest {
     }
 }
 
-/// Fields that only make sense together.
-fn check_access(arguments: &Restore) -> Result<(), StepError> {
-    let wrong = match (arguments.access, &arguments.client_id, &arguments.access_key) {
-        (Access::UserAssignedIdentity, None, _) => "`access: user-assigned-identity` needs `client_id`",
-        (Access::SystemAssignedIdentity | Access::AccessKey, Some(_), _) => {
-            "`client_id` belongs to `access: user-assigned-identity`"
-        }
-        (Access::SystemAssignedIdentity | Access::UserAssignedIdentity, _, Some(_)) => {
-            "`access_key` belongs to `access: access-key`"
-        }
-        (Access::AccessKey, None, Some(key)) if key.reference().is_none() => {
-            "`access_key` names either `env` or `file`"
-        }
-        (Access::AccessKey, None, None) if arguments.backup.storage.is_none() => {
-            "`access: access-key` needs `access_key`, or a backup whose `storage` is a resource id to ask for the key"
-        }
-        (Access::UserAssignedIdentity, Some(_), None)
-        | (Access::SystemAssignedIdentity, None, None)
-        | (Access::AccessKey, None, _) => return Ok(()),
-    };
-    Err(StepError::new(Disposition::Final, "invalid-arguments", wrong, "correct the step's arguments in the runbook"))
-}
-
-/// Blockers only, and all but being busy: that is waited for. Pure.
-fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
-    let name = arguments.service.name();
-    let mut findings = Vec::new();
-    match Standing::of(service) {
-        Standing::Idle => {}
-        Standing::Busy(state) => findings.push(Finding::blocker(
-            "standby-busy",
-            format!("{name} is busy (state {state}), and takes no restore meanwhile"),
-            "wait until its running operation has ended",
-        )),
-        Standing::Broken(state) => findings.push(broken(name, &state)),
-    }
-    let tier = service.tier().unwrap_or("unknown");
-    if !standing::can_restore(tier) {
-        findings.push(Finding::blocker(
-            "tier-cannot-restore",
-            format!("{name} has the tier {tier}, which has no backup and restore"),
-            "use a service of tier Developer, Basic, Standard or Premium",
-        ));
-    }
-    let identity = match (arguments.access, &arguments.client_id) {
-        (Access::SystemAssignedIdentity, _) if !standing::has_system_identity(service) => {
-            Some("no system-assigned identity".to_owned())
-        }
-        (Access::UserAssignedIdentity, Some(id)) if !standing::has_user_identity(service, id) => {
-            Some(format!("no user-assigned identity with the client id {id}"))
-        }
-        (Access::AccessKey | Access::SystemAssignedIdentity | Access::UserAssignedIdentity, _) => None,
-    };
-    if let Some(what) = identity {
-        findings.push(Finding::blocker(
-            "identity-missing",
-            format!("{name} has {what}, so it could not read the backup"),
-            "assign the identity and grant it `Storage Blob Data Contributor` on the account, or use `access: access-key`",
-        ));
-    }
-    findings
-}
-
-fn broken(name: &str, state: &str) -> Finding {
-    Finding::blocker(
-        "standby-broken",
-        format!("{name} is in the state {state}"),
-        "repair it first: its activity log says what failed, and Azure support can reset it",
-    )
-}
-
 async fn read_account(id: Option<&crate::runbook::ResourceId>, arm: &Arm) -> Option<Result<Account, AzureError>> {
     Some(storage::account(arm, id?).await)
-}
-
-/// What the account's own settings say of the way that the service would read it (azure-facts 1.4, 3).
-fn judge_account(
-    arguments: &Restore,
-    service: &Service,
-    account: &Option<Result<Account, AzureError>>,
-) -> Vec<Finding> {
-    let name = &arguments.backup.account;
-    let account = match account {
-        None => return Vec::new(),
-        Some(Ok(account)) => account,
-        Some(Err(failure)) => {
-            return vec![Finding::warning(
-                "storage-unverified",
-                format!("the settings of the storage account {name} could not be read: {failure}"),
-                "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",
-            )];
-        }
-    };
-    let mut findings = Vec::new();
-    let by_key = arguments.access == Access::AccessKey;
-    if by_key && account.allow_shared_key_access == Some(false) {
-        findings.push(Finding::blocker(
-            "shared-key-disabled",
-            format!("the storage account {name} refuses access keys"),
-            "use `access: system-assigned-identity`, or allow key access on the account",
-        ));
-    }
-    let is =
-        |value: &Option<String>, text: &str| value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(text));
-    if is(&account.public_network_access, "Disabled") {
-        findings.push(Finding::warning(
-            "storage-not-public",
-            format!("the storage account {name} has its public network access disabled"),
-            "the restore reads it from the API Management control plane; rehearse it, or open the account",
-        ));
-    }
-    if is(&account.network_default_action, "Deny") {
-        let near = match (&service.location, &account.location) {
-            (Some(here), Some(there)) => standing::same_region(here, there),
-            (_, _) => false,
-        };
-        if by_key && near {
-            findings.push(Finding::warning(
-                "storage-firewall-same-region",
-                format!(
-                    "the firewall of {name} cannot let in a service of its own region that comes with an access key"
-                ),
-                "use `access: system-assigned-identity`, or an account in another region",
-            ));
-        }
-        let bypass = account.network_bypass.as_deref().unwrap_or_default().to_ascii_lowercase();
-        if arguments.access == Access::SystemAssignedIdentity && !bypass.contains("azureservices") {
-            findings.push(Finding::warning(
-                "storage-firewall",
-                format!("the firewall of {name} does not let trusted Azure services pass"),
-                "add `AzureServices` to the account's network bypass",
-            ));
-        }
-    }
-    findings
 }
 
 /// A secret that only the machine that runs the plan needs to have.
@@ -345,37 +215,6 @@ async fn read_backup(backup: &Backup, context: &Context) -> Result<Option<Candid
     })?;
     let mut same = listed.into_iter().filter(|blob| blob.name == backup.name && blob.snapshot.is_none());
     Ok(same.next().map(|blob| Candidate { blob, manifest_created: backup.created }))
-}
-
-/// The rules of choosing once more, without the margin: that was for the time until now.
-fn judge_backup(backup: &Backup, still: &Option<Candidate>, context: &Context) -> Option<StepError> {
-    let Some(candidate) = still else {
-        return Some(StepError::new(
-            Disposition::Final,
-            "backup-missing",
-            format!("the backup `{}` is not in {}/{} any more", backup.name, backup.account, backup.container),
-            "plan again to choose another backup; undelete the blob if soft delete is on",
-        ));
-    };
-    let now = context.clock.now();
-    let choice = choose::choose(std::slice::from_ref(candidate), now, Duration::ZERO, context.restore_timeout);
-    let rejected = choice.rejected.into_iter().next()?;
-    let code = match rejected.reason {
-        Rejection::Expired { .. } | Rejection::ExpiresTooSoon { .. } => "backup-expired",
-        Rejection::Deleted
-        | Rejection::Snapshot
-        | Rejection::Empty
-        | Rejection::Archived
-        | Rejection::Rehydrating
-        | Rejection::Copy(_)
-        | Rejection::NoTime => "backup-unusable",
-    };
-    Some(StepError::new(
-        Disposition::Final,
-        code,
-        format!("the backup `{}` cannot be restored: {}", backup.name, rejected.reason),
-        "plan again to choose another backup",
-    ))
 }
 
 /// Reads the service until it is idle; visible, and bounded by the step's own time.

@@ -29,9 +29,9 @@ use crate::{
 /// Between two looks when Azure names no other time; what Microsoft's own clients use (azure-facts 9).
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// A `Retry-After` beyond this would hide the end of a restore for too long from people who are waiting for it.
-const LONGEST_POLL: Duration = Duration::from_secs(300);
+const LONGEST_POLL: Duration = Duration::from_mins(5);
 /// A request that got no answer can still be acted on for this long: ARM itself gives up after 120 s (azure-facts 1.5).
-pub const SETTLE_WINDOW: Duration = Duration::from_secs(120);
+pub const SETTLE_WINDOW: Duration = Duration::from_mins(2);
 /// Between two looks at a service that might yet begin: eight of them fit the window.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -68,15 +68,14 @@ pub async fn follow(
 ) -> Result<Done, StepError> {
     let arm = context.arm.noting(record.sink());
     let before = restore::before(intent).ok_or_else(unreadable_intent)?;
-    let operation = match operation {
-        Some(operation) => operation,
-        None => {
-            // The service was seen busy right after the request. That is worth keeping: whoever comes later and finds
-            // it idle could not tell otherwise.
-            let operation = watched_service(&arm, &arguments.service);
-            record.accepted(operation.clone()).await;
-            operation
-        }
+    let operation = if let Some(operation) = operation {
+        operation
+    } else {
+        // The service was seen busy right after the request. That is worth keeping: whoever comes later and finds
+        // it idle could not tell otherwise.
+        let operation = watched_service(&arm, &arguments.service);
+        record.accepted(operation.clone()).await;
+        operation
     };
     watch(arguments, context, &arm, &operation, &before, record).await
 }

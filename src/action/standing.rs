@@ -27,10 +27,10 @@ impl Standing {
     pub fn of(service: &Service) -> Self {
         let state = service.provisioning_state().unwrap_or("unknown");
         let aims_elsewhere = service.target_provisioning_state().is_some_and(|target| !target.is_empty());
-        if service.is_idle() {
-            Self::Idle
-        } else if !aims_elsewhere && BROKEN_STATES.iter().any(|broken| broken.eq_ignore_ascii_case(state)) {
+        if !aims_elsewhere && BROKEN_STATES.iter().any(|broken| broken.eq_ignore_ascii_case(state)) {
             Self::Broken(state.to_owned())
+        } else if service.is_idle() {
+            Self::Idle
         } else {
             Self::Busy(state.to_owned())
         }

@@ -167,7 +167,7 @@ fn model(seen: &Seen) -> Model {
             tier: manifest.tier.clone(),
             location: manifest.location.clone(),
             capacity: manifest.capacity,
-            hostnames: manifest.hostnames.iter().map(|one| (one.name.clone(), one.thumbprint.clone())).collect(),
+            hostnames: manifest.gateway_hostnames().map(|one| (one.name.clone(), one.thumbprint.clone())).collect(),
         };
     }
     match &seen.expect_tier {

@@ -189,12 +189,12 @@ fn malformed(message: &str) -> AzureError {
 #[derive(Deserialize)]
 #[serde(rename = "EnumerationResults", rename_all = "PascalCase")]
 struct Page {
-    #[serde(default)]
+    /// Azure always sends it, also when it is empty. Were it optional, a proxy's page would read as "no backups".
     blobs: Listed,
     next_marker: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
     #[serde(default)]

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         assert_eq!(asked(&[("retry-after", "17")]), Some(Duration::from_secs(17)));
-        assert_eq!(asked(&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")]), Some(Duration::from_secs(60)));
+        assert_eq!(asked(&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")]), Some(Duration::from_mins(1)));
         assert_eq!(asked(&[("retry-after", "Wed, 21 Oct 2026 07:26:00 GMT")]), Some(Duration::ZERO));
         assert_eq!(asked(&[("retry-after-ms", "1500")]), Some(Duration::from_millis(1500)));
         assert_eq!(asked(&[("retry-after", "2"), ("x-ms-retry-after-ms", "1200")]), Some(Duration::from_millis(1200)));

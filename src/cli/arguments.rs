@@ -112,7 +112,7 @@ pub struct Where {
     pub site: Option<PathBuf>,
     /// Act on a simulated Azure inside this process; no site file is needed
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub simulate: Option<PathBuf>,
+    pub simulate: Option<String>,
     /// Simulated seconds in a real one
     #[arg(long, value_name = "N", default_value_t = 300.0, value_parser = speed, requires = "simulate")]
     pub speed: f64,

@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, Session, arguments::GraphFormat, print};
-use crate::runbook::{self, Mode, Runbook};
+use crate::{
+    plan::graph::Graph,
+    report::picture::Picture,
+    runbook::{self, Mode, Runbook, StepId},
+};
 
 /// Reads a file, or says why not.
 pub fn read(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
@@ -45,7 +49,7 @@ pub fn check(session: &Session, paths: &[PathBuf]) -> Result<Exit, Failure> {
                     }
                     Some(_) | None => {
                         found.push(serde_json::json!({ "file": name, "error": failure.message }));
-                        eprint!("{}", failure.render(session.machine.colour));
+                        eprint!("{}", failure.render(session.machine.style().colour));
                     }
                 }
             }
@@ -62,6 +66,31 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 pub fn graph(path: &Path, format: GraphFormat, mode: Option<Mode>) -> Result<Exit, Failure> {
-    let _ = (load(path)?, format, mode);
-    unimplemented!("picture")
+    let mut runbook = load(path)?;
+    if let Some(mode) = mode {
+        runbook = in_mode(runbook, mode);
+    }
+    let picture = Picture::of(&runbook);
+    print(&match format {
+        GraphFormat::Text => picture.text(),
+        GraphFormat::Mermaid => picture.mermaid(),
+        GraphFormat::Dot => picture.dot(),
+        GraphFormat::Svg => picture.svg(),
+    })
+}
+
+/// The runbook as a mode sees it: without the steps that it leaves out, whose needs pass to those that need them.
+fn in_mode(mut runbook: Runbook, mode: Mode) -> Runbook {
+    let left_out: Vec<bool> =
+        runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
+    let graph = Graph::new(runbook.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
+    let order = graph.order().expect("a checked runbook has no cycle");
+    let needs = graph.needs_without(&order, &left_out);
+    let ids: Vec<StepId> = runbook.steps.iter().map(|step| step.id.clone()).collect();
+    for (step, needs) in runbook.steps.iter_mut().zip(needs) {
+        step.needs = needs.into_iter().map(|need| ids[need].clone()).collect();
+    }
+    let mut stays = left_out.iter().map(|out| !out);
+    runbook.steps.retain(|_| stays.next().unwrap_or(true));
+    runbook
 }

@@ -14,7 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Exit, Failure, Session, operator::simulated_operator, world::Scene};
 use crate::{
     clock::Clock,
-    report::{self, ObjectiveVerdict},
+    report::{
+        Standing, Summary, json, lines,
+        live::{Canvas, Live},
+        objectives,
+        outlet::Outlet,
+        story::Voice,
+    },
     run::{
         Event, Journal, Outcome, Person, State,
         engine::{self, Directive, Driver, Observer, Request},
@@ -39,11 +45,13 @@ pub struct Drive {
     pub first: Vec<Event>,
     /// A simulated operator gives the approvals.
     pub operator: bool,
+    /// Journal number of the next event.
+    pub next: u64,
 }
 
-/// Drives to the end and prints the summary. `planned`: the first record, when it was written just now.
-pub async fn drive(session: &Session, drive: Drive, planned: Option<(Timestamp, Event)>) -> Result<Exit, Failure> {
-    let Drive { directory, lock, state, journal, scene, first, operator } = drive;
+/// Drives to the end and prints the summary.
+pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
+    let Drive { directory, lock, state, journal, scene, first, operator, next } = drive;
     let run = state.run.clone();
     let restore_timeout = state
         .plan
@@ -56,11 +64,9 @@ pub async fn drive(session: &Session, drive: Drive, planned: Option<(Timestamp, 
     let context = Arc::new(scene.context.clone().for_run(&*run.0, restore_timeout));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
-    let mut views = report::Views::start(&state, &scene.clock, session.json(), session.machine.style());
-    if let Some((at, planned)) = &planned {
-        views.see(*at, planned, &state);
-    }
-    let mut observers: Vec<Observer> = vec![views.observer(), asked.observer()];
+    let asks_here = session.machine.stdin_terminal && !session.json() && !operator;
+    let views = Views::start(session, &state, &scene, asks_here, next);
+    let mut observers: Vec<Observer> = vec![views.observer, asked.observer()];
     if operator {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
@@ -68,7 +74,7 @@ pub async fn drive(session: &Session, drive: Drive, planned: Option<(Timestamp, 
         tokio::spawn(signals(session.machine.user.clone(), sender.clone())),
         tokio::spawn(watch_inbox(directory.inbox_path(), sender.clone())),
     ];
-    if session.machine.stdin_terminal && !session.json() && !operator {
+    if asks_here {
         ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
     }
     let driver = Driver {
@@ -81,25 +87,72 @@ pub async fn drive(session: &Session, drive: Drive, planned: Option<(Timestamp, 
     for helper in helpers {
         helper.abort();
     }
-    views.finish();
+    drop(views.kept);
     drop(lock);
     let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
-    print_summary(session, &state);
-    Ok(exit(&state))
+    print_summary(session, &state, scene.clock.now());
+    Ok(exit(&state, scene.clock.now()))
+}
+
+/// What shows the run while it is driven.
+struct Views {
+    observer: Observer,
+    /// Writes to the end when it is dropped.
+    kept: Kept,
+}
+
+/// Dropped when the drive has ended.
+#[derive(Debug)]
+enum Kept {
+    Live { _live: Live },
+    Outlet { _outlet: Outlet },
+    Nothing,
+}
+
+impl Views {
+    /// JSON Lines on stdout, a live view on a terminal, else plain lines on stderr. Without a thread to draw it
+    /// there is no view, and the run goes on.
+    fn start(session: &Session, state: &State, scene: &Scene, asks_here: bool, next: u64) -> Self {
+        let (style, voice) = (session.machine.style(), Voice { commands: session.commands(), asks_here });
+        let started = if session.json() {
+            Outlet::start(Box::new(std::io::stdout())).map(|outlet| {
+                let inlet = outlet.inlet();
+                if next == 1 {
+                    let planned =
+                        Event::Planned { run: state.run.clone(), plan: state.plan.clone(), by: state.by.clone() };
+                    inlet.send(json::line(0, state.created_at, &state.run, &planned));
+                }
+                Self { observer: json::observer(inlet, next), kept: Kept::Outlet { _outlet: outlet } }
+            })
+        } else if session.machine.can_redraw() {
+            Live::start(state, scene.clock.clone(), style, voice, Canvas::stderr())
+                .map(|live| Self { observer: live.observer(), kept: Kept::Live { _live: live } })
+        } else {
+            Outlet::start(Box::new(std::io::stderr())).map(|outlet| {
+                let observer = lines::observer(outlet.inlet(), style, voice);
+                Self { observer, kept: Kept::Outlet { _outlet: outlet } }
+            })
+        };
+        started.unwrap_or_else(|error| {
+            eprintln!("the run cannot be shown ({error}); it goes on all the same");
+            Self { observer: Box::new(|_, _, _| {}), kept: Kept::Nothing }
+        })
+    }
 }
 
 /// Outcome and objectives as an exit code.
-fn exit(state: &State) -> Exit {
+fn exit(state: &State, now: Timestamp) -> Exit {
     let outcome = state.stopped.as_ref().map_or(Outcome::Interrupted, |(outcome, _, _)| *outcome);
-    if outcome == Outcome::Succeeded && report::objectives(state) == ObjectiveVerdict::Missed {
+    if outcome == Outcome::Succeeded && objectives(state, now).missed() {
         return Exit::ObjectiveMissed;
     }
     Exit::of(outcome)
 }
 
 /// The story goes to stderr; with `--output json` the events are the data already.
-pub fn print_summary(session: &Session, state: &State) {
-    eprint!("{}", report::summary(state, session.machine.style()));
+pub fn print_summary(session: &Session, state: &State, now: Timestamp) {
+    let standing = Standing::of(state, Some(false));
+    eprint!("{}", Summary::of(state, standing, now, &session.commands()).text(&session.machine.style()));
 }
 
 /// SIGINT or SIGTERM once: stop and detach. Twice: leave at once; the journal is whole.

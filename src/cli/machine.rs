@@ -4,30 +4,20 @@ use std::{hash::BuildHasher, io::IsTerminal, path::PathBuf};
 
 use jiff::Timestamp;
 
+use super::terminal::{Style, Surroundings, measure};
 use crate::{azure::Environment, run::Person, store::Holder};
 
 #[derive(Debug)]
 pub struct Machine {
     pub environment: Environment,
-    /// stderr, where the story goes, is a terminal.
-    pub stderr_terminal: bool,
-    pub stdout_terminal: bool,
     /// A person can be asked.
     pub stdin_terminal: bool,
-    /// Colours on stderr.
-    pub colour: bool,
-    /// Colours on stdout.
-    pub colour_out: bool,
     pub user: Person,
 }
 
 impl Machine {
     pub fn here() -> Self {
         let environment = Environment::process();
-        let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
-        let plain = set("NO_COLOR") || environment.get("TERM").as_deref() == Some("dumb");
-        let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| value != "0" && !value.is_empty());
-        let (stderr_terminal, stdout_terminal) = (std::io::stderr().is_terminal(), std::io::stdout().is_terminal());
         let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name));
         let user = Person {
             name: name.unwrap_or_else(|| "unknown".to_owned()),
@@ -35,15 +25,37 @@ impl Machine {
             verified: false,
             simulated: false,
         };
-        Self {
-            stderr_terminal,
-            stdout_terminal,
-            stdin_terminal: std::io::stdin().is_terminal(),
-            colour: !plain && (forced || stderr_terminal),
-            colour_out: !plain && (forced || stdout_terminal),
-            user,
-            environment,
-        }
+        Self { stdin_terminal: std::io::stdin().is_terminal(), user, environment }
+    }
+
+    /// How to write on stderr, where the story goes.
+    pub fn style(&self) -> Style {
+        self.surrounded(std::io::stderr().is_terminal(), |around| around.style())
+    }
+
+    /// How to write on stdout, where data goes.
+    pub fn style_out(&self) -> Style {
+        self.surrounded(std::io::stdout().is_terminal(), |around| around.style())
+    }
+
+    /// stderr is a terminal whose lines may be drawn over.
+    pub fn can_redraw(&self) -> bool {
+        self.surrounded(std::io::stderr().is_terminal(), |around| around.can_redraw())
+    }
+
+    fn surrounded<T>(&self, is_terminal: bool, ask: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+        let get = |name: &str| self.environment.get(name);
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(get).find(|value| !value.is_empty());
+        let (no_color, forced, term, columns) = (get("NO_COLOR"), get("CLICOLOR_FORCE"), get("TERM"), get("COLUMNS"));
+        ask(&Surroundings {
+            is_terminal,
+            no_color: no_color.as_deref(),
+            clicolor_force: forced.as_deref(),
+            term: term.as_deref(),
+            columns: columns.as_deref(),
+            measured: measure().map(|(_, columns)| columns),
+            locale: locale.as_deref(),
+        })
     }
 
     pub fn holder(&self, since: Timestamp) -> Holder {

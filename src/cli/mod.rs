@@ -2,15 +2,28 @@
 
 pub mod arguments;
 pub mod check;
+pub mod confirm;
+pub mod drive;
 pub mod failure;
 pub mod machine;
 pub mod operator;
+pub mod people;
+pub mod plan;
+pub mod run;
+pub mod runs;
 pub mod terminal;
 pub mod world;
-pub use failure::{Exit, Failure};
 
-use arguments::{Everywhere, Output};
+use std::{io::Write, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::report::Commands;
+use arguments::{Arguments, Everywhere, Output, Verb};
+pub use failure::{Exit, Failure};
 use machine::Machine;
+
+/// What a verb needs of the process, besides its own arguments.
 #[derive(Debug)]
 pub struct Session {
     pub everywhere: Everywhere,
@@ -21,7 +34,101 @@ impl Session {
     pub fn json(&self) -> bool {
         self.everywhere.output == Output::Json
     }
+
+    /// How to write commands that find the same runs.
+    pub fn commands(&self) -> Commands {
+        let options = match &self.everywhere.state {
+            Some(state) => format!("--state {}", state.display()),
+            None => String::new(),
+        };
+        Commands { options, ..Commands::default() }
+    }
 }
-pub fn print(_: &str) -> Result<Exit, Failure> {
-    Ok(Exit::Done)
+
+/// Parses, runs, prints a failure if there is one. The only place that turns failures into exit codes.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let session = Session { everywhere: arguments.everywhere, machine: Machine::here() };
+    start_log(&session);
+    match dispatch(arguments.verb, &session) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if session.json() {
+                print_failure_as_json(&failure);
+            }
+            eprint!("{}", failure.render(session.machine.style().colour));
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Failure::refused(format!("cannot start: {error}"), "free some memory or threads and try again")
+        })
+    };
+    match verb {
+        Verb::Check { runbooks } => check::check(session, &runbooks),
+        Verb::Graph { runbook, format, mode } => check::graph(&runbook, format, mode),
+        Verb::Schema => print(&serde_json::to_string_pretty(&crate::runbook::json_schema()).expect("text keys")),
+        Verb::Plan(arguments) => runtime()?.block_on(plan::plan(session, arguments)),
+        Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),
+        Verb::Drill(arguments) => runtime()?.block_on(run::run(session, arguments, Some(crate::runbook::Mode::Drill))),
+        Verb::Resume { run, consent } => runtime()?.block_on(run::resume(session, &run, consent.yes)),
+        Verb::Abort { run, reason } => runtime()?.block_on(people::abort(session, &run, reason)),
+        Verb::Approve(decision) => runtime()?.block_on(people::decide(session, decision, true)),
+        Verb::Reject(decision) => runtime()?.block_on(people::decide(session, decision, false)),
+        Verb::Runs => runs::runs(session),
+        Verb::Status { run, brief } => runs::status(session, &run, brief),
+        Verb::Verify { run } => runs::verify(session, &run),
+        Verb::Sim(arguments) => runtime()?
+            .block_on(crate::sim::command::run(arguments))
+            .map(|()| Exit::Done)
+            .map_err(|error| Failure::new(Exit::Problems, error.message, error.hint)),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "lifeboat", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Verb::Man => {
+            let page = clap_mangen::Man::new(Arguments::command());
+            let mut bytes = Vec::new();
+            page.render(&mut bytes).expect("writing to memory");
+            print(&String::from_utf8_lossy(&bytes))
+        }
+    }
+}
+
+/// Prints data on stdout, with a line feed at its end; a closed pipe is not an error.
+pub fn print(text: &str) -> Result<Exit, Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let line_feed = if text.ends_with('\n') { "" } else { "\n" };
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(line_feed.as_bytes())) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Err(Failure::refused(format!("cannot print: {error}"), "look where stdout goes")),
+    }
+}
+
+fn print_failure_as_json(failure: &Failure) {
+    let problems = failure.problems.as_ref().map(crate::runbook::Problems::to_json);
+    let error = serde_json::json!({
+        "v": 1,
+        "error": { "exit": failure.exit as u8, "message": failure.message, "next": failure.hint, "problems": problems },
+    });
+    let _a_closed_pipe = writeln!(std::io::stdout(), "{error}");
+}
+
+/// Logs go to stderr, only when asked for.
+fn start_log(session: &Session) {
+    let Some(filter) = &session.everywhere.log else { return };
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(session.machine.style().colour)
+        .try_init();
+    if let Err(error) = started {
+        eprintln!("cannot log: {error}");
+    }
 }

@@ -27,8 +27,7 @@ pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Res
     let directory = store.open(&decision.run)?;
     let (step, by) = (StepId::new(&decision.step), session.machine.user.clone());
     let comment = decision.comment;
-    let request =
-        if approve { Request::Approve { step, by, comment } } else { Request::Refuse { step, by, comment } };
+    let request = if approve { Request::Approve { step, by, comment } } else { Request::Refuse { step, by, comment } };
     let word = if approve { "approved" } else { "refused" };
     match directory.lock(&session.machine.holder(Clock::Wall.now())) {
         Ok(lock) => record(&directory, &lock, request)?,
@@ -54,9 +53,7 @@ fn record(directory: &RunDirectory, _lock: &DriverLock, request: Request) -> Res
     let event = event_for(&state, request).map_err(|reason| Failure::refused(reason, hint))?;
     // The run's own clock may be a simulated one that is ahead of the wall.
     let at = Clock::Wall.now().max(state.last_event_at);
-    state
-        .apply(at, &event)
-        .map_err(|source| StoreError::Illegal { run: directory.run.clone(), source })?;
+    state.apply(at, &event).map_err(|source| StoreError::Illegal { run: directory.run.clone(), source })?;
     let mut journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
     Ok(journal.append(at, &[event]).map_err(StoreError::from)?)
 }
@@ -75,10 +72,12 @@ async fn send(directory: &RunDirectory, request: &Request) -> Result<(), Failure
     let waited_until = Clock::Wall.now() + jiff::SignedDuration::try_from(LONGEST_WAIT).expect("ten seconds");
     loop {
         if let Some(answer) = posted.answer().map_err(trouble)? {
-            return answer.map_err(|reason| Failure::refused(reason, format!("`lifeboat status {run}` shows what waits")));
+            return answer
+                .map_err(|reason| Failure::refused(reason, format!("`lifeboat status {run}` shows what waits")));
         }
         if Clock::Wall.now() > waited_until {
-            let taken = if posted.withdraw() { "it was taken back" } else { "it had been taken, so look before you repeat it" };
+            let taken =
+                if posted.withdraw() { "it was taken back" } else { "it had been taken, so look before you repeat it" };
             return Err(Failure::refused(
                 format!("the process that drives run `{run}` did not answer; {taken}"),
                 format!("`lifeboat status {run}` shows the run; is its process stopped?"),
@@ -104,11 +103,15 @@ pub async fn abort(session: &Session, run: &str, reason: String) -> Result<Exit,
     };
     let (state, loaded) = directory.load()?;
     if state.is_over() {
-        drive::print_summary(session, &state);
-        return Err(Failure::refused(format!("run `{run}` is over already"), format!("`lifeboat status {run}` shows how it ended")));
+        drive::print_summary(session, &state, Clock::Wall.now());
+        return Err(Failure::refused(
+            format!("run `{run}` is over already"),
+            format!("`lifeboat status {run}` shows how it ended"),
+        ));
     }
     let scene = world::reopen(session, &state.plan, &directory).await?;
+    let next = loaded.records.len() as u64;
     let journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
     let first = vec![Event::StopRequested { by, abort: true, reason }];
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator: false }, None).await
+    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator: false, next }).await
 }

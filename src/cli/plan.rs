@@ -18,7 +18,12 @@ use crate::{
 };
 
 /// Makes a plan for the command line's runbook, place and mode.
-pub async fn make(session: &Session, runbook: &Path, place: &Where, mode: Option<Mode>) -> Result<(Plan, Scene), Failure> {
+pub async fn make(
+    session: &Session,
+    runbook: &Path,
+    place: &Where,
+    mode: Option<Mode>,
+) -> Result<(Plan, Scene), Failure> {
     let runbook = check::load(runbook)?;
     let mode = match mode {
         Some(mode) => mode,
@@ -59,17 +64,34 @@ pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, F
             Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
         })?;
     }
-    show(session, &plan)
+    show(session, &plan, &arguments.runbook, &arguments.place)
 }
 
 /// Prints a plan on stdout; the exit code says whether something stands in the way.
-pub fn show(session: &Session, plan: &Plan) -> Result<Exit, Failure> {
+pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Result<Exit, Failure> {
     if session.json() {
         print(&serde_json::to_string_pretty(plan).expect("plans have text keys"))?;
     } else {
-        print(&text::render(plan, session.machine.style_out()))?;
+        let again = again(plan, runbook, place);
+        let next = text::Next { run: &format!("lifeboat run {again}"), plan: &format!("lifeboat plan {again}") };
+        print(&text::render(plan, &session.machine.style_out(), &next))?;
     }
     Ok(if is_blocked(plan) { Exit::Refused } else { Exit::Done })
+}
+
+/// The arguments that name the same runbook, world and mode once more.
+fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
+    let mut words = vec![runbook.display().to_string()];
+    match (&place.site, &place.simulate) {
+        (Some(site), _) => words.push(format!("--site {}", site.display())),
+        (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
+        (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),
+        (None, None) => {}
+    }
+    words.push(format!("--mode {}", plan.mode));
+    words.extend(place.parameters.iter().map(|file| format!("--parameters {}", file.display())));
+    words.extend(place.set.iter().map(|(name, value)| format!("--set {name}={value}")));
+    words.join(" ")
 }
 
 pub fn is_blocked(plan: &Plan) -> bool {

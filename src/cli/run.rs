@@ -30,10 +30,10 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     let mode = mode.or(arguments.mode);
     let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode).await?;
     if arguments.dry_run {
-        return plan::show(session, &plan);
+        return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }
     if plan::is_blocked(&plan) {
-        eprint!("{}", text::findings(&plan, session.machine.style()));
+        eprint!("{}", text::brief(&plan, &session.machine.style()));
         let first = plan.findings.iter().find(|finding| finding.severity == Severity::Blocker);
         let (message, remedy) = first.map(|first| (first.message.clone(), first.remedy.clone())).unwrap_or_default();
         return Err(Failure::refused(
@@ -42,7 +42,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         ));
     }
     if !session.json() {
-        eprint!("{}", text::brief(&plan, session.machine.style()));
+        eprint!("{}", text::brief(&plan, &session.machine.style()));
     }
     let simulated = scene.simulation.is_some();
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
@@ -69,7 +69,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
     let operator = simulated && arguments.consent.yes;
     let first = confirmed.into_iter().collect();
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator }, Some((at, planned))).await
+    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next: 1 }).await
 }
 
 /// Goes on with a run. Nothing is needed but its journal.
@@ -80,11 +80,17 @@ pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Fai
     let lock = directory.lock(&session.machine.holder(crate::clock::Clock::Wall.now()))?;
     let (state, loaded) = directory.load()?;
     if loaded.torn > 0 {
-        eprintln!("the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped", loaded.torn);
+        eprintln!(
+            "the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped",
+            loaded.torn
+        );
     }
     if state.is_over() {
-        drive::print_summary(session, &state);
-        return Err(Failure::refused(format!("run `{run}` is over"), format!("`lifeboat status {run}` shows how it ended; start a new run")));
+        drive::print_summary(session, &state, crate::clock::Clock::Wall.now());
+        return Err(Failure::refused(
+            format!("run `{run}` is over"),
+            format!("`lifeboat status {run}` shows how it ended; start a new run"),
+        ));
     }
     let scene = world::reopen(session, &state.plan, &directory).await?;
     let simulated = scene.simulation.is_some();
@@ -93,9 +99,10 @@ pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Fai
     if state.confirmed.is_none() {
         first.extend(confirm::confirm(session, &state.plan, yes, simulated)?);
     }
+    let next = loaded.records.len() as u64;
     let journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
     let operator = simulated && (yes || confirmed_by_script);
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator }, None).await
+    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next }).await
 }
 
 /// `20261123-101530-3f9a`: sorts by time, can be typed.

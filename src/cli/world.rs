@@ -9,7 +9,7 @@ use crate::{
     plan::Plan,
     runbook::{ActionKind, Mode, Runbook},
     sim::{self, ListenOptions, Scenario, Serving, World},
-    site::{self, Site},
+    site::{self, Simulated, Site},
     store::{RunDirectory, Store},
 };
 
@@ -44,10 +44,10 @@ pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
     match (&place.site, &place.simulate) {
         (Some(path), None) => real(session, Arc::new(read_site(path)?)),
         (None, Some(scenario)) => {
-            let scenario = if scenario.as_os_str().is_empty() {
+            let scenario = if scenario.is_empty() {
                 Scenario::default()
             } else {
-                let text = String::from_utf8(read(scenario, "scenario")?).map_err(|_| {
+                let text = String::from_utf8(read(Path::new(scenario), "scenario")?).map_err(|_| {
                     Failure::new(
                         Exit::Problems,
                         "the scenario is not UTF-8",
@@ -57,7 +57,7 @@ pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
                 Scenario::parse(&text).map_err(|error| {
                     Failure::new(
                         Exit::Problems,
-                        format!("{}: {error}", scenario.display()),
+                        format!("{scenario}: {error}"),
                         "correct the scenario and type the command again",
                     )
                 })?
@@ -99,11 +99,16 @@ pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) ->
     simulated(session, world, clock).await
 }
 
-fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
-    let clock = match site.simulated {
-        Some(simulated) => Clock::Scaled { anchor: simulated.anchor, since: simulated.since, speed: simulated.speed },
+/// The clock of a site: the machine's, or the one that a simulator shares.
+pub fn clock(site: &Site) -> Clock {
+    match site.simulated {
+        Some(Simulated { anchor, since, speed }) => Clock::Scaled { anchor, since, speed },
         None => Clock::Wall,
-    };
+    }
+}
+
+fn real(session: &Session, site: Arc<Site>) -> Result<Scene, Failure> {
+    let clock = clock(&site);
     let context = Context::real(site.clone(), clock.clone(), session.machine.environment.clone(), directory()?)
         .map_err(|message| Failure::new(Exit::Problems, message, "correct the site file and type the command again"))?;
     Ok(Scene { site, clock, context, simulation: None })

@@ -5,6 +5,8 @@ pub mod graph;
 pub mod make;
 
 pub use make::{Ingredients, make};
+pub mod recovery;
+pub mod text;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::{
-    plan::{Plan, PlannedStep},
+    plan::recovery::backup_age,
     run::{Outcome, State, StepState},
     runbook::{ActionKind, span},
 };
@@ -98,22 +97,7 @@ pub fn data_age(state: &State) -> Option<Duration> {
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     });
-    chosen.filter_map(|outputs| age_at(outputs, state.created_at)).max()
-}
-
-/// The same as the plan's probes predict it.
-pub fn predicted_age(plan: &Plan) -> Option<Duration> {
-    let searches = plan.steps.iter().filter(|step| step.action == ActionKind::FindLatest);
-    searches.filter_map(|step: &PlannedStep| age_at(&step.probe.outputs, plan.made_at)).max()
-}
-
-/// From the outputs of backup.find-latest.
-fn age_at(outputs: &Map<String, Value>, at: Timestamp) -> Option<Duration> {
-    let created = outputs.get("created").or_else(|| outputs.get("backup")?.get("created"));
-    match created.and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
-        Some(created) => unsigned(at.duration_since(created)),
-        None => span::parse(outputs.get("age")?.as_str()?).ok(),
-    }
+    chosen.filter_map(|outputs| backup_age(outputs, state.created_at)).max()
 }
 
 /// None before the beginning: a clock was set back.

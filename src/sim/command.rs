@@ -75,7 +75,8 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
     let addresses = serving.addresses();
     let site = arguments.site_out.clone().unwrap_or_else(|| addresses.directory.join("site.yaml"));
     // JSON is YAML.
-    let text = serde_json::to_string_pretty(&serving.site()).expect("a site is plain data");
+    let ca_file = serving.addresses().ca_file.display().to_string();
+    let text = serving.site().to_yaml(Some(&ca_file));
     write_private(&site, format!("{text}\n").as_bytes()).map_err(|error| unwritable(&site, &error))?;
     announce(&world, addresses, &site).map_err(|error| unwritable(Path::new("standard output"), &error))?;
     stopped.await;

@@ -2,7 +2,7 @@
 //! Same end, each effect exactly once.
 
 use lifeboat::{
-    run::{EngineError, JournalError, Outcome, PowerCut},
+    run::{EngineError, JournalError, Outcome, PowerCut, State},
     sim::Scenario,
 };
 
@@ -13,6 +13,9 @@ const PLACES: [Option<usize>; 3] = [Some(0), Some(100), None];
 
 /// Time that passes until somebody resumes.
 const PAUSES: [u64; 2] = [5, 40 * 60];
+
+/// Every timeout of the flagship is longer.
+const LONGEST_SHORT_PAUSE: u64 = 60;
 
 #[test]
 fn every_crash_point_of_the_flagship_is_resumed_with_each_effect_once() {
@@ -42,7 +45,14 @@ async fn crash_once(cut: PowerCut, pause: u64) {
         Ok(_) | Err(_) => panic!("{cut:?} did not cut"),
     }
     stage.clock.sleep(std::time::Duration::from_secs(pause)).await;
-    let state = stage.resume(None).await.unwrap();
+    let mut state = stage.resume(None).await.unwrap();
+    // A deadline that passed while nobody drove has passed: the step says so, and the next resume tries it again.
+    let late = |state: &State| {
+        state.failure().is_some_and(|(_, error)| error.code == "timeout" || error.code == "approval-missing")
+    };
+    if pause > LONGEST_SHORT_PAUSE && late(&state) {
+        state = stage.resume(None).await.unwrap();
+    }
     let effects = stage.world.effects();
     assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{cut:?}, {pause} s: {:?}", state.stopped);
     assert_eq!(effects.restore_posts_received, 1, "{cut:?}, {pause} s: {effects:?}");

@@ -38,17 +38,17 @@ impl Authority {
 
     /// A server's side of TLS, with a certificate for `names` (addresses too).
     pub(crate) fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
-        self.signed(CertificateParams::new(owned(names)).unwrap())
+        self.signed(&CertificateParams::new(owned(names)).unwrap())
     }
 
     pub(crate) fn expired(&self, names: &[&str]) -> TlsAcceptor {
         let mut params = CertificateParams::new(owned(names)).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
-        self.signed(params)
+        self.signed(&params)
     }
 
-    fn signed(&self, params: CertificateParams) -> TlsAcceptor {
+    fn signed(&self, params: &CertificateParams) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));

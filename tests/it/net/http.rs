@@ -193,7 +193,7 @@ async fn a_thumbprint_is_the_digest_of_the_certificate_that_was_shown() {
     let acceptor = authority.acceptor(&["127.0.0.1"]);
     let server = Server::start_tls(acceptor, |_, _| answer(200, "")).await;
     let shown = shown_certificate(&authority, server.address).await;
-    let expected = Sha1::digest(&shown).iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let expected = Sha1::digest(&shown).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat();
     let response = transport(&[&authority.pem], vec![]).send(get(&server.https())).await.unwrap();
     assert_eq!(response.certificate.unwrap().thumbprint, expected);
 }

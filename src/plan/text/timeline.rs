@@ -1,0 +1,71 @@
+//! When each step is expected to begin and end, drawn as bars.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::SignedDuration;
+
+use crate::{
+    plan::Plan,
+    runbook::StepId,
+    style::{Page, columns, duration, fit, pad},
+};
+
+/// Beyond this only the critical path is drawn: a board reads a page, not a wall.
+const MOST_ROWS: usize = 40;
+
+/// When each step begins if everything before it takes as long as expected, in the plan's order.
+pub(super) fn starts(plan: &Plan) -> Vec<Duration> {
+    let mut ends: HashMap<&StepId, Duration> = HashMap::new();
+    let mut starts = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let start = step.needs.iter().filter_map(|need| ends.get(need)).max().copied().unwrap_or_default();
+        ends.insert(&step.id, start.saturating_add(step.expected));
+        starts.push(start);
+    }
+    starts
+}
+
+pub(super) fn draw(page: &mut Page, plan: &Plan) {
+    if plan.steps.is_empty() {
+        return;
+    }
+    let style = page.style;
+    page.heading(&format!("Predicted timeline: {} in all", say(plan.expected)));
+    let arrow = if style.unicode { " → " } else { " -> " };
+    let path: Vec<&str> = plan.critical_path.iter().map(StepId::as_str).collect();
+    page.hang("  critical path: ", &path.join(arrow));
+    page.gap();
+    let critical = |id: &StepId| plan.critical_path.contains(id);
+    let rows: Vec<_> = plan.steps.iter().zip(starts(plan)).collect();
+    let rows: Vec<_> = if rows.len() > MOST_ROWS {
+        page.line(&format!("  {} steps; only the critical path is drawn", rows.len()));
+        rows.into_iter().filter(|(step, _)| critical(&step.id)).take(MOST_ROWS).collect()
+    } else {
+        rows
+    };
+    let widest = rows.iter().map(|(step, _)| columns(step.id.as_str())).max().unwrap_or_default();
+    let names = widest.min(24).min(style.columns() / 3);
+    let (full, half, empty) = if style.unicode { ("█", "▒", "·") } else { ("#", "=", ".") };
+    let figures = 22;
+    let cells = style.columns().min(110).saturating_sub(names + figures + 6).max(8);
+    for (step, start) in &rows {
+        let total = plan.expected.as_secs_f64().max(f64::MIN_POSITIVE);
+        let cell = |at: Duration| (at.as_secs_f64() / total * cells as f64).round();
+        let (from, to) = (cell(*start), cell(start.saturating_add(step.expected)));
+        let drawn = if critical(&step.id) { full } else { half };
+        let bar: String = (0..cells)
+            .map(|place| {
+                let place = place as f64;
+                let inside = place >= from && place < to || place == from.min(cells as f64 - 1.0);
+                if inside { drawn } else { empty }
+            })
+            .collect();
+        let name = pad(&fit(step.id.as_str(), names, &style), names);
+        page.line(&format!("  {name}  {bar}  {:>8} +{}", say(*start), say(step.expected)));
+    }
+    page.line(&style.dim(format!("  {full} on the critical path   {half} beside it   start +duration")));
+}
+
+pub(super) fn say(span: Duration) -> String {
+    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
+}
