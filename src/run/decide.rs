@@ -86,8 +86,8 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
     decision
 }
 
-/// Whatever may start: further attempts that are due, then steps whose needs are met. A start that fails at once, and
-/// is not tolerated, is the last.
+/// Whatever may start: further attempts that are due, then steps whose needs are met. When one of them fails for good
+/// before it begins, the failures are told together and nothing starts beside them.
 fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
     let due = state
         .active
@@ -95,13 +95,14 @@ fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
         .copied()
         .filter(|place| matches!(&state.steps[*place].state, StepState::Waiting { until, .. } if now >= *until));
     let room = MOST_AT_ONCE.saturating_sub(state.active.len());
+    let mut fails = false;
     for place in due.chain(state.ready.iter().copied().take(room)) {
         let event = start(state, now, place);
-        let fails = matches!(event, Event::StepFailed { retry_at: None, .. }) && !state.tolerated(place);
+        fails |= matches!(event, Event::StepFailed { retry_at: None, .. }) && !state.tolerated(place);
         decision.events.push(event);
-        if fails {
-            return;
-        }
+    }
+    if fails {
+        decision.events.retain(|event| !matches!(event, Event::StepStarted { .. }));
     }
 }
 
