@@ -91,7 +91,7 @@ fn facts(page: &mut Page, facts: &[Fact]) {
     let mut source = None;
     for fact in shown {
         if source != Some(&fact.source) {
-            page.hang(&format!("{INDENT}{} ", style.dim("seen by")), &style.dim(one_line(&fact.source)));
+            page.hang(INDENT, &style.dim(format!("seen by {}", one_line(&fact.source))));
             source = Some(&fact.source);
         }
         page.hang(&format!("{INDENT}  {}  ", pad(&one_line(&fact.name), wide)), &value::inline(&fact.value));
