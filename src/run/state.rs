@@ -329,7 +329,8 @@ impl State {
         self.generation = generation;
         self.driver = Some(by.clone());
         self.stop = None;
-        self.stopped = None;
+        // Somebody who resumes a failed run gives a new chance to what failed and to what had not got its own.
+        let anew = self.stopped.take().is_some_and(|(outcome, _, _)| outcome != Outcome::Interrupted);
         let goes_back = self.steps.iter().any(|record| record.state.goes_back());
         for place in 0..self.steps.len() {
             let approval = self.planned(place).action == ActionKind::Approval;
@@ -339,7 +340,10 @@ impl State {
             }
             let record = &mut self.steps[place];
             let before = std::mem::replace(&mut record.state, StepState::Undone);
-            record.state = transition::attached(before, approval);
+            record.state = match transition::attached(before, approval) {
+                StepState::Pending { .. } if anew => StepState::Pending { carried: None },
+                state => state,
+            };
             if matches!(record.state, StepState::Pending { .. }) && self.failed.contains(&place) {
                 record.ended_at = None;
                 record.approvals.clear();
