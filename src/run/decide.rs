@@ -346,16 +346,17 @@ fn is_undoable(state: &State, place: usize) -> bool {
         && record.changes > 0
 }
 
-/// A value for messages: the arguments of a running step.
-pub fn arguments(state: &State, place: usize) -> Option<&Map<String, Value>> {
+/// The arguments of what goes on for a step, every expression resolved. `None`: nothing does.
+pub fn arguments(state: &State, place: usize) -> Option<Arc<Map<String, Value>>> {
     match &state.steps[place].state {
-        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(&attempt.arguments),
+        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(attempt.arguments.clone()),
+        // They were resolved when the step ran, and outputs never leave the scope.
+        StepState::Undoing { .. } => state.scope.resolve(&state.planned(place).arguments).ok().map(Arc::new),
         StepState::Pending { .. }
         | StepState::Waiting { .. }
         | StepState::Succeeded { .. }
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
-        | StepState::Undoing { .. }
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     }

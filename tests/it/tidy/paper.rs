@@ -12,7 +12,10 @@ fn dependencies(manifest: &str) -> Vec<(String, bool)> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             inside = line.trim_matches(['[', ']']).ends_with("dependencies");
-        } else if inside && !line.starts_with('#') && let Some((name, rest)) = line.split_once('=') {
+        } else if inside
+            && !line.starts_with('#')
+            && let Some((name, rest)) = line.split_once('=')
+        {
             let beside = rest.rsplit_once('#').is_some_and(|(_, why)| !why.contains('"'));
             found.push((name.trim().to_owned(), before.starts_with("# ") || beside));
         }
