@@ -26,12 +26,15 @@ use crate::{
 /// Eight times a second: a countdown looks alive, and a serial console keeps up.
 const TICK: Duration = Duration::from_millis(125);
 
+/// Writes a line that stays.
+type WriteLine = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+
 /// Where the view is drawn.
 pub struct Canvas {
     /// A new target for the lines that are redrawn.
     pub target: Box<dyn Fn() -> ProgressDrawTarget + Send>,
     /// Writes a line that stays; called while nothing else is drawn.
-    pub write: Box<dyn FnMut(&str) -> io::Result<()> + Send>,
+    pub write: WriteLine,
     /// Rows and columns now.
     pub size: Box<dyn Fn() -> (usize, usize) + Send>,
 }

@@ -56,7 +56,7 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
         let bar: String = (0..cells)
             .map(|place| {
                 let place = place as f64;
-                let inside = place >= from && place < to || place == from.min(cells as f64 - 1.0);
+                let inside = place >= from && place < to || (place - from.min(cells as f64 - 1.0)).abs() < 0.5;
                 if inside { drawn } else { empty }
             })
             .collect();
