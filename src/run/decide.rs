@@ -86,8 +86,8 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
     decision
 }
 
-/// Whatever may start: further attempts that are due, then steps whose needs are met. A start that fails at once, and
-/// is not tolerated, is the last.
+/// Whatever may start: further attempts that are due, then steps whose needs are met. When one of them fails for good
+/// before it begins, the failures are told together and nothing starts beside them.
 fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
     let due = state
         .active
@@ -95,13 +95,14 @@ fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
         .copied()
         .filter(|place| matches!(&state.steps[*place].state, StepState::Waiting { until, .. } if now >= *until));
     let room = MOST_AT_ONCE.saturating_sub(state.active.len());
+    let mut fails = false;
     for place in due.chain(state.ready.iter().copied().take(room)) {
         let event = start(state, now, place);
-        let fails = matches!(event, Event::StepFailed { retry_at: None, .. }) && !state.tolerated(place);
+        fails |= matches!(event, Event::StepFailed { retry_at: None, .. }) && !state.tolerated(place);
         decision.events.push(event);
-        if fails {
-            return;
-        }
+    }
+    if fails {
+        decision.events.retain(|event| !matches!(event, Event::StepStarted { .. }));
     }
 }
 
@@ -346,16 +347,17 @@ fn is_undoable(state: &State, place: usize) -> bool {
         && record.changes > 0
 }
 
-/// A value for messages: the arguments of a running step.
-pub fn arguments(state: &State, place: usize) -> Option<&Map<String, Value>> {
+/// The arguments of what goes on for a step, every expression resolved. `None`: nothing does.
+pub fn arguments(state: &State, place: usize) -> Option<Arc<Map<String, Value>>> {
     match &state.steps[place].state {
-        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(&attempt.arguments),
+        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(attempt.arguments.clone()),
+        // They were resolved when the step ran, and outputs never leave the scope.
+        StepState::Undoing { .. } => state.scope.resolve(&state.planned(place).arguments).ok().map(Arc::new),
         StepState::Pending { .. }
         | StepState::Waiting { .. }
         | StepState::Succeeded { .. }
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
-        | StepState::Undoing { .. }
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     }

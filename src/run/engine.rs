@@ -13,6 +13,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
@@ -65,6 +66,8 @@ pub enum EngineError {
 struct Live {
     step: usize,
     task: Task,
+    /// Attempts that had begun when it started: the next one is another task's.
+    attempts: u32,
     handle: AbortHandle,
 }
 
@@ -234,7 +237,8 @@ impl Engine {
         let now = self.context.clock.now();
         let mut over = Vec::new();
         for (number, live) in &self.live {
-            let wanted = decide::task(&self.state, live.step) == Some(live.task);
+            let wanted = decide::task(&self.state, live.step) == Some(live.task)
+                && self.state.steps[live.step].attempts == live.attempts;
             let stop = stopping.is_some_and(|until| now >= until || !self.is_in_flight(live.step));
             if !wanted || stop {
                 live.handle.abort();
@@ -285,7 +289,7 @@ impl Engine {
         let kind = planned.action;
         let call = Call {
             step: planned.id.clone(),
-            arguments: decide::arguments(&self.state, place).cloned().unwrap_or_default(),
+            arguments: decide::arguments(&self.state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
             planned: planned.probe.facts.clone(),
         };
         let (intent, operation, outputs) = match &self.state.steps[place].state {
@@ -324,7 +328,8 @@ impl Engine {
             last_word.say(message);
         };
         let handle = tokio::spawn(future).abort_handle();
-        self.live.insert(number, Live { step: place, task, handle });
+        let attempts = self.state.steps[place].attempts;
+        self.live.insert(number, Live { step: place, task, attempts, handle });
         self.running.insert(place, number);
     }
 

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod decide;
 mod docs;
+mod engine;
 mod faults;
 mod harness;
 mod journal;

@@ -18,8 +18,11 @@ use serde_json::{Map, Value};
 use super::play::{Play, approval, plan, step};
 use crate::transitions::{error, intent, operation, person};
 
-/// Attaches of one run: a run that needs more than this to end goes round in circles.
+/// Processes that drive one run while things go wrong.
 const MOST_DRIVES: u32 = 12;
+
+/// Resumes that may follow once nothing goes wrong any more: one tells what ran out of time, one asks again.
+const MOST_CALM_DRIVES: u32 = 3;
 
 /// Turns that a run of twelve steps may take once nothing goes wrong any more.
 const MOST_CALM_TURNS: usize = 400;
@@ -322,12 +325,13 @@ impl Watched {
 
     /// Nothing goes wrong any more: every task succeeds, everybody approves, and somebody resumes. Ends for good.
     fn calm(&mut self) -> Outcome {
+        let first = self.play.state.generation;
         for _ in 0..MOST_CALM_TURNS {
             if let Some(outcome) = self.play.outcome() {
                 if outcome.is_terminal() {
                     return outcome;
                 }
-                assert!(self.play.state.generation < MOST_DRIVES + 4, "every resume ends as {outcome:?}");
+                assert!(self.play.state.generation < first + MOST_CALM_DRIVES, "every resume ends as {outcome:?}");
                 self.attach();
                 continue;
             }

@@ -47,6 +47,17 @@ fn a_deadline_that_passed_while_nobody_drove_has_passed() {
 }
 
 #[test]
+fn all_that_ran_out_of_time_meanwhile_is_told_by_one_resume_and_tried_by_the_next() {
+    let mut play = Play::start(vec![step("a", &[]), step("b", &[]), step("c", &[])]);
+    play.succeed("c");
+    play.pass(700);
+    play.attach();
+    play.told();
+    play.attach();
+    assert_eq!(play.told(), ["attached 3", "start a #1 until 1300", "start b #1 until 1300"]);
+}
+
+#[test]
 fn a_change_that_did_not_happen_in_time_is_a_timeout() {
     let mut play = Play::start(vec![step("a", &[])]);
     play.intend("a");
