@@ -70,7 +70,7 @@ impl StepView {
             ended_at: record.ended_at,
             elapsed_s: record.started_at.map(|started| until.duration_since(started).as_secs()),
             expected_s: planned.expected.as_secs(),
-            note: note(record),
+            note: note(record, standing),
             error: error(&record.state).cloned(),
             unsettled: unsettled(&record.state).cloned(),
             operation: attempt(&record.state).and_then(|attempt| Some(attempt.operation.as_ref()?.url.clone())),
@@ -154,14 +154,17 @@ fn unsettled(state: &StepState) -> Option<&Unsettled> {
     }
 }
 
-fn note(record: &StepRecord) -> Option<String> {
+/// Until when something is awaited only matters while somebody waits.
+fn note(record: &StepRecord, standing: Standing) -> Option<String> {
     match (&record.state, &record.note) {
         (StepState::Skipped { reason }, _) => Some(reason.clone()),
         (StepState::Waiting { next_attempt, until, .. }, _) => {
             Some(format!("attempt {next_attempt} at {}", time(*until)))
         }
-        (_, Some((message, Some(until)))) => Some(format!("{message}, until {}", time(*until))),
-        (_, Some((message, None))) => Some(message.clone()),
+        (_, Some((message, Some(until)))) if standing.may_be_driven() => {
+            Some(format!("{message}, until {}", time(*until)))
+        }
+        (_, Some((message, _))) => Some(message.clone()),
         (_, None) => None,
     }
 }

@@ -159,7 +159,10 @@ fn succeeded(at: Timestamp, state: &State, step: &StepId) -> Sentence {
     let took = record.and_then(|record| record.started_at).map(|started| at.duration_since(started));
     let took = took.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
     let outcome = state.place(step).and_then(|place| outcome(state, place)).unwrap_or_default();
-    Sentence::new(Weight::News, Symbol::Done, Some(step), format!("done{took}{outcome}"))
+    let approval = state.place(step).is_some_and(|place| state.planned(place).action == ActionKind::Approval);
+    // That somebody approved has just been said.
+    let weight = if approval { Weight::Detail } else { Weight::News };
+    Sentence::new(weight, Symbol::Done, Some(step), format!("done{took}{outcome}"))
 }
 
 /// The one output that people want to see.
