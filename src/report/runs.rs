@@ -28,7 +28,7 @@ pub enum Row {
         step: Option<StepId>,
         /// The state of that step in words.
         #[serde(skip_serializing_if = "Option::is_none")]
-        step_state: Option<&'static str>,
+        step_state: Option<String>,
     },
     Unreadable {
         run: String,
@@ -44,7 +44,7 @@ impl Row {
         let current = place.map(|place| {
             let planned = state.planned(place);
             let approval = planned.action == ActionKind::Approval;
-            (planned.id.clone(), step::word(&state.steps[place].state, standing, approval).0)
+            (planned.id.clone(), step::word(&state.steps[place].state, standing, approval).0.to_owned())
         });
         let (step, step_state) = current.unzip();
         Self::Run {
@@ -137,7 +137,7 @@ fn line(row: &Row) -> Line {
             step,
             step_state,
         } => {
-            let current = step.as_ref().zip(*step_state).map(|(step, state)| format!(": {step} {state}"));
+            let current = step.as_ref().zip(step_state.as_ref()).map(|(step, state)| format!(": {step} {state}"));
             let cells = vec![
                 run.to_string(),
                 standing.word().to_owned(),

@@ -21,8 +21,9 @@ pub struct StepView {
     pub id: StepId,
     pub action: ActionKind,
     pub effect: Effect,
-    /// `pending running asking waiting in-doubt detached interrupted succeeded failed skipped undoing undone undo-failed`,
-    /// with a space for the hyphen.
+    /// In words: `pending`, `running`, `asking`, `waiting`, `in doubt`, `detached`, `interrupted`, `succeeded`,
+    /// `failed`, `skipped`, `undoing`, `undone`, `undo failed`. In JSON with a hyphen for the space.
+    #[serde(serialize_with = "hyphenated")]
     pub state: &'static str,
     #[serde(skip)]
     pub symbol: Symbol,
@@ -85,6 +86,12 @@ impl StepView {
     pub fn needs_attention(&self) -> bool {
         self.error.is_some() || !matches!(self.symbol, Symbol::Pending | Symbol::Done | Symbol::Running)
     }
+}
+
+/// Words for people become words for programs.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn hyphenated<S: serde::Serializer>(word: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&word.replace(' ', "-"))
 }
 
 /// What is true of a step that a process may or may not be at work on.

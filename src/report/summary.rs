@@ -162,9 +162,17 @@ impl Summary {
             return;
         }
         page.heading("Objectives");
-        let recovered = self.standing == Standing::Ended(Outcome::Succeeded);
         let took = rto.reached.map_or_else(|| "a time that is not known".to_owned(), say);
-        let recovery = if recovered { format!("recovered in {took}") } else { format!("not recovered, {took} so far") };
+        let recovery = match self.standing {
+            Standing::Ended(Outcome::Succeeded) => format!("recovered in {took}"),
+            Standing::Ended(Outcome::Undone | Outcome::Aborted) => {
+                format!("this run ended after {took}, not recovered")
+            }
+            Standing::Ended(Outcome::Failed | Outcome::Refused | Outcome::Stuck | Outcome::Interrupted)
+            | Standing::Driven
+            | Standing::Abandoned
+            | Standing::Unknown => format!("not recovered, {took} so far"),
+        };
         objective(page, "RTO", "time to recover", rto, &recovery);
         let age = match (rpo.judgement, rpo.reached) {
             (_, None) => "no backup was chosen yet".to_owned(),

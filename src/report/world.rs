@@ -87,8 +87,13 @@ fn arguments(state: &State, place: usize) -> Map<String, Value> {
     if let Some(attempt) = step::attempt(&state.steps[place].state) {
         return Map::clone(&attempt.arguments);
     }
-    let planned = &state.planned(place).arguments;
-    state.scope.resolve_known(planned).map_or_else(|_| planned.clone(), |(arguments, _)| arguments)
+    // One by one: what is wrong with one of them must not hide the others.
+    let resolved = state.planned(place).arguments.iter().map(|(name, value)| {
+        let one = Map::from_iter([(name.clone(), value.clone())]);
+        let known = state.scope.resolve_known(&one).ok().and_then(|(mut known, _)| known.remove(name));
+        (name.clone(), known.unwrap_or_else(|| value.clone()))
+    });
+    resolved.collect()
 }
 
 /// A text that is known: not empty, no expression left in it.

@@ -13,6 +13,9 @@ use crate::{
 /// Beyond this only the critical path is drawn: a board reads a page, not a wall.
 const MOST_ROWS: usize = 40;
 
+/// A bar of fewer cells says nothing; the figures beside it do.
+const LEAST_CELLS: usize = 12;
+
 /// When each step begins if everything before it takes as long as expected, in the plan's order.
 pub(super) fn starts(plan: &Plan) -> Vec<Duration> {
     let mut ends: HashMap<&StepId, Duration> = HashMap::new();
@@ -47,7 +50,7 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
     let names = widest.min(24).min(style.columns() / 3);
     let (full, half, empty) = if style.unicode { ("█", "▒", "·") } else { ("#", "=", ".") };
     let figures = 22;
-    let cells = style.columns().min(110).saturating_sub(names + figures + 6).max(8);
+    let cells = style.columns().min(110).saturating_sub(names + figures + 6);
     for (step, start) in &rows {
         let total = plan.expected.as_secs_f64().max(f64::MIN_POSITIVE);
         let cell = |at: Duration| (at.as_secs_f64() / total * cells as f64).round();
@@ -61,9 +64,13 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
             })
             .collect();
         let name = pad(&fit(step.id.as_str(), names, &style), names);
-        page.line(&format!("  {name}  {bar}  {:>8} +{}", say(*start), say(step.expected)));
+        let bar = if cells < LEAST_CELLS { String::new() } else { format!("{bar}  ") };
+        page.line(&format!("  {name}  {bar}{:>8} +{}", say(*start), say(step.expected)));
     }
-    page.line(&style.dim(format!("  {full} on the critical path   {half} beside it   start +duration")));
+    if cells < LEAST_CELLS {
+        return;
+    }
+    page.hang("  ", &style.dim(format!("{full} on the critical path, {half} beside it; start +duration")));
 }
 
 pub(super) fn say(span: Duration) -> String {
