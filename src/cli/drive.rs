@@ -70,10 +70,8 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     if operator {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
-    let helpers = [
-        tokio::spawn(signals(session.machine.user.clone(), sender.clone())),
-        tokio::spawn(watch_inbox(directory.inbox_path(), sender.clone())),
-    ];
+    let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
+    let inbox = tokio::spawn(watch_inbox(directory.inbox_path(), sender.clone()));
     if asks_here {
         ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
     }
@@ -84,8 +82,10 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         first,
     };
     let driven = engine::drive(state, journal, context, driver, directives, observers).await;
-    for helper in helpers {
-        helper.abort();
+    signals.abort();
+    // It ends by itself, after the last answer was written: whoever waits for it shall have it.
+    if inbox.await.is_err() {
+        tracing::warn!("the inbox was left in the middle");
     }
     drop(views.kept);
     drop(lock);
@@ -190,7 +190,10 @@ async fn next_signal() -> Option<&'static str> {
 /// Takes other terminals' requests in and answers them.
 async fn watch_inbox(inbox: PathBuf, directives: mpsc::Sender<Directive>) {
     loop {
-        Clock::Wall.sleep(INBOX_POLL).await;
+        tokio::select! {
+            () = Clock::Wall.sleep(INBOX_POLL) => {}
+            () = directives.closed() => return,
+        }
         let requests = match inbox::collect(&inbox) {
             Ok(requests) => requests,
             Err(error) => {

@@ -20,7 +20,7 @@ impl Machine {
         let environment = Environment::process();
         let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name));
         let user = Person {
-            name: name.unwrap_or_else(|| "unknown".to_owned()),
+            name: name.filter(|name| !name.is_empty()).unwrap_or_else(user_id),
             host: host(&environment),
             verified: false,
             simulated: false,
@@ -76,6 +76,17 @@ impl Machine {
         let random = std::hash::RandomState::new().hash_one(std::process::id());
         format!("{:04x}", random & 0xffff)
     }
+}
+
+/// Who runs this, when the environment does not say: in a container or under a service manager.
+#[cfg(unix)]
+fn user_id() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn user_id() -> String {
+    "unknown".to_owned()
 }
 
 #[cfg(unix)]

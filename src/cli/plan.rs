@@ -23,6 +23,7 @@ pub async fn make(
     runbook: &Path,
     place: &Where,
     mode: Option<Mode>,
+    with_people: bool,
 ) -> Result<(Plan, Scene), Failure> {
     let runbook = check::load(runbook)?;
     let mode = match mode {
@@ -35,7 +36,7 @@ pub async fn make(
             ));
         }
     };
-    let scene = world::open(session, place).await?;
+    let scene = world::open(session, place, with_people).await?;
     let parameters = parameters(&runbook, place, &scene.site, mode)?;
     let restore_timeout = world::restore_timeout(&runbook, mode);
     let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
@@ -57,7 +58,7 @@ fn parameters(runbook: &Runbook, place: &Where, site: &Site, mode: Mode) -> Resu
 }
 
 pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, Failure> {
-    let (plan, _scene) = make(session, &arguments.runbook, &arguments.place, arguments.mode).await?;
+    let (plan, _scene) = make(session, &arguments.runbook, &arguments.place, arguments.mode, false).await?;
     if let Some(out) = &arguments.out {
         let bytes = serde_json::to_vec_pretty(&plan).expect("plans have text keys");
         write_private(out, &bytes).map_err(|error| {

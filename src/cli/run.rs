@@ -28,7 +28,8 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         ));
     }
     let mode = mode.or(arguments.mode);
-    let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode).await?;
+    let with_people = !arguments.dry_run && !arguments.consent.yes;
+    let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, with_people).await?;
     if arguments.dry_run {
         return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }

@@ -39,8 +39,14 @@ pub fn read_site(path: &Path) -> Result<Site, Failure> {
     Ok(file.into_site(ca.as_deref())?)
 }
 
-/// The world that the command line names.
-pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
+/// Simulated seconds in a real one: a restore of 45 minutes takes nine seconds.
+const SPEED: f64 = 300.0;
+
+/// Slow enough for a person to read a question and answer it within a timeout of half an hour.
+const SPEED_WITH_PEOPLE: f64 = 60.0;
+
+/// The world that the command line names. `with_people`: somebody at the terminal takes part in a simulation.
+pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result<Scene, Failure> {
     match (&place.site, &place.simulate) {
         (Some(path), None) => real(session, Arc::new(read_site(path)?)),
         (None, Some(scenario)) => {
@@ -62,7 +68,7 @@ pub async fn open(session: &Session, place: &Where) -> Result<Scene, Failure> {
                     )
                 })?
             };
-            let clock = Clock::scaled(place.speed);
+            let clock = Clock::scaled(place.speed.unwrap_or(if with_people { SPEED_WITH_PEOPLE } else { SPEED }));
             let world = World::new(scenario, clock.clone());
             if let Some(log) = &place.request_log {
                 world.log_to(log).map_err(|error| {

@@ -2,6 +2,8 @@
 
 mod svg;
 
+use std::fmt::Write as _;
+
 use crate::runbook::{Effect, Mode, Runbook, graph::Graph};
 
 /// A graph to be drawn. It has no cycles: it comes from a checked runbook or from a plan.
@@ -52,18 +54,18 @@ impl Picture {
         let label_width = self.nodes.iter().map(|node| node.label.chars().count()).max().unwrap_or(0);
         let mut text = format!("{}\n", self.title);
         for (number, layer) in self.layers().iter().enumerate() {
-            text.push_str(&format!("\n{:>3}", number + 1));
+            write!(text, "\n{:>3}", number + 1).expect("a string takes everything");
             for (index, step) in layer.iter().enumerate() {
                 let node = &self.nodes[*step];
                 let indent = if index == 0 { "  " } else { "     " };
                 let mut line =
                     format!("{indent}{:id_width$}  {:label_width$}  {:12}", node.id, node.label, node.effect);
                 if let Some(modes) = node.modes_text() {
-                    line.push_str(&format!("  only {modes}"));
+                    write!(line, "  only {modes}").expect("a string takes everything");
                 }
                 if !needs[*step].is_empty() {
                     let ids: Vec<&str> = needs[*step].iter().map(|need| self.nodes[*need].id.as_str()).collect();
-                    line.push_str(&format!("  after {}", ids.join(", ")));
+                    write!(line, "  after {}", ids.join(", ")).expect("a string takes everything");
                 }
                 text.push_str(line.trim_end());
                 text.push('\n');
@@ -76,20 +78,18 @@ impl Picture {
     pub fn mermaid(&self) -> String {
         let mut text = format!("---\ntitle: {}\n---\nflowchart TD\n", json(&self.title));
         for (step, node) in self.nodes.iter().enumerate() {
-            let lines: Vec<String> = self.lines(node).iter().map(|line| mermaid_escape(line)).collect();
+            let lines: Vec<String> = Self::lines(node).iter().map(|line| mermaid_escape(line)).collect();
             let class = class(node.effect);
-            text.push_str(&format!("    s{step}[\"{}\"]:::{class}\n", lines.join("<br/>")));
+            writeln!(text, "    s{step}[\"{}\"]:::{class}", lines.join("<br/>")).expect("a string takes everything");
         }
         for (from, to) in &self.edges {
-            text.push_str(&format!("    s{from} --> s{to}\n"));
+            writeln!(text, "    s{from} --> s{to}").expect("a string takes everything");
         }
         for effect in EFFECTS {
             let (fill, stroke) = colours(effect);
             let dashes = if effect == Effect::Irreversible { ",stroke-width:3px" } else { "" };
-            text.push_str(&format!(
-                "    classDef {} fill:{fill},stroke:{stroke}{dashes},color:#1a1a1a\n",
-                class(effect)
-            ));
+            writeln!(text, "    classDef {} fill:{fill},stroke:{stroke}{dashes},color:#1a1a1a", class(effect))
+                .expect("a string takes everything");
         }
         text
     }
@@ -101,13 +101,12 @@ impl Picture {
         for (step, node) in self.nodes.iter().enumerate() {
             let (fill, stroke) = colours(node.effect);
             let width = if node.effect == Effect::Irreversible { 3 } else { 1 };
-            let label = dot_quote(&self.lines(node).join("\n"));
-            text.push_str(&format!(
-                "  s{step} [label={label}, fillcolor=\"{fill}\", color=\"{stroke}\", penwidth={width}];\n"
-            ));
+            let label = dot_quote(&Self::lines(node).join("\n"));
+            writeln!(text, "  s{step} [label={label}, fillcolor=\"{fill}\", color=\"{stroke}\", penwidth={width}];")
+                .expect("a string takes everything");
         }
         for (from, to) in &self.edges {
-            text.push_str(&format!("  s{from} -> s{to};\n"));
+            writeln!(text, "  s{from} -> s{to};").expect("a string takes everything");
         }
         text.push_str("}\n");
         text
@@ -119,7 +118,7 @@ impl Picture {
     }
 
     /// What stands in a box.
-    fn lines(&self, node: &Node) -> Vec<String> {
+    fn lines(node: &Node) -> Vec<String> {
         let mut lines = vec![node.id.clone(), node.label.clone()];
         lines.push(match node.modes_text() {
             Some(modes) => format!("{}; only {modes}", node.effect),
@@ -181,7 +180,9 @@ fn mermaid_escape(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
         match character {
-            '"' | '#' | ';' | '<' | '>' | '&' | '`' | '\\' => escaped.push_str(&format!("#{};", u32::from(character))),
+            '"' | '#' | ';' | '<' | '>' | '&' | '`' | '\\' => {
+                write!(escaped, "#{};", u32::from(character)).expect("a string takes everything");
+            }
             '\n' => escaped.push(' '),
             other => escaped.push(other),
         }

@@ -76,11 +76,9 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
     for place in state.active.iter().copied() {
         decide_active(state, now, place, &mut decision);
     }
-    if !is_halting(state) {
-        let room = MOST_AT_ONCE.saturating_sub(state.active.len());
-        for place in state.ready.iter().copied().take(room) {
-            decision.events.push(start(state, now, place));
-        }
+    // What was decided above may be a failure: starts follow only when nothing else does.
+    if decision.events.is_empty() && !is_halting(state) {
+        decide_starts(state, now, &mut decision);
     }
     if decision.events.is_empty() {
         decision.events.extend(decide_end(state, live));
@@ -88,7 +86,26 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
     decision
 }
 
-/// Deadlines, approvals, retries and doubts of one step.
+/// Whatever may start: further attempts that are due, then steps whose needs are met. A start that fails at once, and
+/// is not tolerated, is the last.
+fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
+    let due = state
+        .active
+        .iter()
+        .copied()
+        .filter(|place| matches!(&state.steps[*place].state, StepState::Waiting { until, .. } if now >= *until));
+    let room = MOST_AT_ONCE.saturating_sub(state.active.len());
+    for place in due.chain(state.ready.iter().copied().take(room)) {
+        let event = start(state, now, place);
+        let fails = matches!(event, Event::StepFailed { retry_at: None, .. }) && !state.tolerated(place);
+        decision.events.push(event);
+        if fails {
+            return;
+        }
+    }
+}
+
+/// Deadlines, approvals and doubts of one step.
 fn decide_active(state: &State, now: Timestamp, place: usize, decision: &mut Decision) {
     let record = &state.steps[place];
     let step = state.planned(place).id.clone();
@@ -108,13 +125,7 @@ fn decide_active(state: &State, now: Timestamp, place: usize, decision: &mut Dec
                 wake(decision, attempt.deadline);
             }
         }
-        StepState::Waiting { until, .. } if !is_halting(state) => {
-            if now >= *until {
-                decision.events.push(start(state, now, place));
-            } else {
-                wake(decision, *until);
-            }
-        }
+        StepState::Waiting { until, .. } if now < *until && !is_halting(state) => wake(decision, *until),
         StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && state.stop.is_none() => {
             let reason = "it was interrupted before anything was sent".to_owned();
             decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason } });
@@ -270,7 +281,8 @@ fn unresolved_error(unresolved: &Unresolved) -> StepError {
 /// How the drive ends, when nothing is left to do in it.
 fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
     let stopped = |outcome, reason: String| Some(Event::RunStopped { outcome, reason });
-    if state.active.iter().any(|place| live(*place)) {
+    // What runs for a step that only waits is stopped, and nothing would come of waiting for it.
+    if state.active.iter().any(|place| task(state, *place).is_some() && live(*place)) {
         return None;
     }
     if let Some(stop) = &state.stop {

@@ -121,6 +121,20 @@ impl StepState {
         }
     }
 
+    /// It was done, and is taken back.
+    fn goes_back(&self) -> bool {
+        match self {
+            Self::Undoing { .. } | Self::Undone | Self::UndoFailed { .. } => true,
+            Self::Pending { .. }
+            | Self::Running { .. }
+            | Self::Waiting { .. }
+            | Self::InDoubt { .. }
+            | Self::Succeeded { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. } => false,
+        }
+    }
+
     fn is_active(&self) -> bool {
         match self {
             Self::Running { .. } | Self::Waiting { .. } | Self::InDoubt { .. } | Self::Undoing { .. } => true,
@@ -306,7 +320,8 @@ impl State {
         Ok(())
     }
 
-    /// A new process drives: what ran is in doubt, what failed may try again.
+    /// A new process drives: what ran is in doubt, what failed may try again. A run on its way back stays on it:
+    /// what failed would otherwise start on top of what is being undone.
     fn attach(&mut self, generation: u32, by: &Person, event: &Event) -> Result<(), Illegal> {
         if generation != self.generation + 1 {
             return Err(Illegal::run("generations come one after the other", event));
@@ -314,15 +329,21 @@ impl State {
         self.generation = generation;
         self.driver = Some(by.clone());
         self.stop = None;
-        self.stopped = None;
+        // Somebody who resumes a failed run gives a new chance to what failed and to what had not got its own.
+        let anew = self.stopped.take().is_some_and(|(outcome, _, _)| outcome != Outcome::Interrupted);
+        let goes_back = self.steps.iter().any(|record| record.state.goes_back());
         for place in 0..self.steps.len() {
             let approval = self.planned(place).action == ActionKind::Approval;
-            if self.tolerated(place) && matches!(self.steps[place].state, StepState::Failed { .. }) {
+            let stays = goes_back || self.tolerated(place);
+            if stays && matches!(self.steps[place].state, StepState::Failed { .. }) {
                 continue;
             }
             let record = &mut self.steps[place];
             let before = std::mem::replace(&mut record.state, StepState::Undone);
-            record.state = transition::attached(before, approval);
+            record.state = match transition::attached(before, approval) {
+                StepState::Pending { .. } if anew => StepState::Pending { carried: None },
+                state => state,
+            };
             if matches!(record.state, StepState::Pending { .. }) && self.failed.contains(&place) {
                 record.ended_at = None;
                 record.approvals.clear();
@@ -366,16 +387,26 @@ impl State {
             record.note = None;
             record.ended_at = Some(at);
         }
-        if let (StepState::Skipped { .. }, false) = (&self.steps[place].state, met_before) {
-            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::new());
-        }
-        if let (StepState::Succeeded { outputs }, false) = (&self.steps[place].state, met_before) {
-            self.scope.set_outputs(self.plan.steps[place].id.clone(), Map::clone(outputs));
-            self.done.push(place);
-        }
         self.index_step(place);
         if self.is_met(place) && !met_before {
             self.finished += 1;
+            // What was skipped or failed and is tolerated gave no outputs, and never will.
+            let outputs = match &self.steps[place].state {
+                StepState::Succeeded { outputs } => {
+                    self.done.push(place);
+                    Map::clone(outputs)
+                }
+                StepState::Pending { .. }
+                | StepState::Running { .. }
+                | StepState::Waiting { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Failed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. } => Map::new(),
+            };
+            self.scope.set_outputs(self.plan.steps[place].id.clone(), outputs);
             for dependent in self.dependents[place].clone() {
                 self.unmet[dependent] -= 1;
                 self.index_step(dependent);

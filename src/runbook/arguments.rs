@@ -1,7 +1,7 @@
 //! Values against the shapes of the catalogue: once when the runbook is checked, once more when every expression has
 //! its value. Never evaluates an expression.
 
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 use serde_json::{Map, Value};
 
@@ -233,7 +233,7 @@ fn field_name(path: &[Segment]) -> String {
         match segment {
             Segment::Key(key) if name.is_empty() => name.push_str(key),
             Segment::Key(key) => name.extend([".", key]),
-            Segment::Index(index) => name.push_str(&format!("[{index}]")),
+            Segment::Index(index) => write!(name, "[{index}]").expect("a string takes everything"),
         }
     }
     name

@@ -3,7 +3,7 @@
 
 mod references;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write as _};
 
 use sha2::{Digest, Sha256};
 
@@ -254,5 +254,8 @@ fn runbook(draft: Draft<'_, '_>, bytes: &[u8]) -> Runbook {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }

@@ -21,7 +21,7 @@ const LONGEST_ID: usize = 64;
 /// Names and descriptions are shown on one line.
 const LONGEST_LINE: usize = 1024;
 
-const MOST_ATTEMPTS: i64 = 1000;
+const MOST_ATTEMPTS: u32 = 1000;
 
 pub(super) const RUNBOOK_KEYS: &[Key] = &[
     key("version", "format version, 1"),
@@ -212,13 +212,11 @@ fn retry(node: &Node<'_>, notebook: &mut Notebook) -> Option<Retry> {
     let delay = fields.required("delay", notebook).and_then(|node| fields::duration(node, notebook));
     let node = fields.required("attempts", notebook)?;
     let attempts = fields::integer(node, notebook)?;
-    match u32::try_from(attempts) {
-        Ok(attempts @ 1..=1000) => Some(Retry { attempts, delay: delay? }),
-        Ok(_) | Err(_) => {
-            notebook.add(node.span, mistake::out_of_range(attempts, 1, MOST_ATTEMPTS));
-            None
-        }
+    let allowed = u32::try_from(attempts).ok().filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts));
+    if allowed.is_none() {
+        notebook.add(node.span, mistake::out_of_range(attempts, 1, MOST_ATTEMPTS));
     }
+    Some(Retry { attempts: allowed?, delay: delay? })
 }
 
 fn positive(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<Duration> {

@@ -130,7 +130,8 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, Fault> {
 
 /// Reads one expression without `${{ }}`; `offset` is where it stands in the whole text.
 pub fn expression(text: &str, offset: usize) -> Result<Expression, Fault> {
-    let range = offset..offset + text.len();
+    let start = offset + (text.len() - text.trim_start().len());
+    let range = start..(offset + text.trim_end().len()).max(start);
     let syntax = |what: &str| Fault { kind: FaultKind::Syntax(what.to_owned()), range: range.clone() };
     if text.trim().is_empty() {
         return Err(syntax("it is empty"));
@@ -266,27 +267,22 @@ impl Scan<'_> {
         let end = start + word_length(&self.text[start..]);
         let word = &self.text[start..end];
         match (before, word) {
-            (Before::Dot, _) => {}
             (Before::Pipe, _) => self.known(word, start..end, |state, name| {
                 matches!(state.apply_filter(name, &[]), Err(error) if error.kind() == ErrorKind::UnknownFilter)
             })?,
-            (Before::Is, "not") => {
+            (Before::Nothing, "is") | (Before::Is, "not") => {
                 self.copy(end);
                 return Ok(Before::Is);
             }
             (Before::Is, _) => self.known(word, start..end, |state, name| {
                 matches!(state.perform_test(name, &[]), Err(error) if error.kind() == ErrorKind::UnknownTest)
             })?,
-            (Before::Nothing, "is") => {
-                self.copy(end);
-                return Ok(Before::Is);
-            }
             (Before::Nothing, "params") => return self.parameter(end),
             (Before::Nothing, "steps") => return self.output(end),
             (Before::Nothing, "mode") => return Ok(self.reference(Target::Mode, end)),
             (Before::Nothing, "run") => return Ok(self.reference(Target::Run, end)),
             (Before::Nothing, _) if word.starts_with(VARIABLE) => return Err(self.syntax("this name is reserved")),
-            (Before::Nothing, _) => {}
+            (Before::Dot | Before::Nothing, _) => {}
         }
         self.copy(end);
         Ok(Before::Nothing)

@@ -143,7 +143,7 @@ impl Graph {
         let mut by_needed: Vec<usize> = (0..asks.len()).collect();
         by_needed.sort_unstable_by_key(|ask| place[asks[*ask].0]);
         let mut answers = vec![false; asks.len()];
-        let mut reached = vec![0_u64; order.len()];
+        let mut masks = Masks { own: vec![0; order.len()], reached: vec![0; order.len()] };
         let mut rest = by_needed.as_slice();
         while !rest.is_empty() {
             let mut needed: Vec<usize> = Vec::with_capacity(64);
@@ -154,6 +154,7 @@ impl Graph {
                     if needed.len() == 64 {
                         break;
                     }
+                    masks.own[step] = 1 << needed.len();
                     needed.push(step);
                 }
                 taken += 1;
@@ -164,15 +165,18 @@ impl Graph {
             let last = batch.iter().map(|ask| place[asks[*ask].1]).max().unwrap_or(first);
             for step in order.iter().take(last + 1).skip(first) {
                 let needs = self.graph.neighbors_directed(NodeIndex::new(*step), Direction::Incoming);
-                reached[*step] = needs
-                    // What stands before this batch cannot need anything in it, and still holds the last batch's answer.
-                    .filter(|need| place[need.index()] >= first)
-                    .map(|need| reached[need.index()] | bit(&needed, &place, need.index()))
-                    .fold(0, std::ops::BitOr::bitor);
+                masks.reached[*step] = needs
+                    .map(NodeIndex::index)
+                    // What stands before this batch cannot need anything in it, and still holds the last one's answer.
+                    .filter(|need| place[*need] >= first)
+                    .fold(0, |reached, need| reached | masks.reached[need] | masks.own[need]);
             }
             for ask in batch {
                 let (step, by) = asks[*ask];
-                answers[*ask] = place[by] > first && reached[by] & bit(&needed, &place, step) != 0;
+                answers[*ask] = place[by] > first && masks.reached[by] & masks.own[step] != 0;
+            }
+            for step in needed {
+                masks.own[step] = 0;
             }
         }
         answers
@@ -218,9 +222,12 @@ impl Graph {
     }
 }
 
-/// The bit of `step` in a batch; 0 when it is not in it. `needed` is sorted by place.
-fn bit(needed: &[usize], place: &[usize], step: usize) -> u64 {
-    needed.binary_search_by_key(&place[step], |step| place[*step]).map_or(0, |index| 1 << index)
+/// One batch of `needs_through`, a word a step.
+struct Masks {
+    /// The bit of a needed step; 0 for all others.
+    own: Vec<u64>,
+    /// The bits of the needed steps that a step needs.
+    reached: Vec<u64>,
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! Looser than the check where a schema cannot be as strict (names that must exist, cycles), never stricter.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -46,7 +48,7 @@ fn definitions() -> Value {
     json!({
         "duration": {
             "type": "string",
-            "pattern": r"^\s*(?=\S)(\d+d)?\s*(\d+h)?\s*(\d+m(?!s))?\s*(\d+s)?\s*(\d+ms)?\s*$",
+            "pattern": r"^\s*(0|(?=\d)(\d+d)?\s*(\d+h)?\s*(\d+m(?!s))?\s*(\d+s)?\s*(\d+ms)?)\s*$",
             "examples": ["90s", "45m", "1h30m"],
         },
         "id": { "type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$" },
@@ -125,7 +127,7 @@ fn arguments(entry: &Entry) -> Value {
     let mut description =
         format!("{} ({}; default timeout {})", entry.summary, entry.effect, span::format(entry.timeout));
     if !outputs.is_empty() {
-        description.push_str(&format!("\n\nOutputs:\n{}", outputs.join("\n")));
+        write!(description, "\n\nOutputs:\n{}", outputs.join("\n")).expect("a string takes everything");
     }
     let mut schema = json!({ "description": description });
     extend(&mut schema, record(entry.fields));

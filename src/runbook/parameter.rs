@@ -50,23 +50,20 @@ pub fn bind(runbook: &Runbook, given: &Given<'_>, mode: Mode) -> Result<BTreeMap
     for (name, value) in &given.site {
         if let Some(parameter) = binder.find(name) {
             let problems = binder.problems(parameter, value);
-            binder.take(parameter, value.clone(), problems, "the site's parameter");
+            binder.take(parameter, value.clone(), problems, &format!("the site's parameter `{name}`"));
         }
     }
     if given.file.is_some() {
         binder.file(source.text());
     }
     for (name, text) in &given.set {
-        match binder.find(name) {
-            Some(parameter) => {
-                let (value, problems) = binder.from_text(parameter, text);
-                binder.take(parameter, value, problems, "`--set`");
-            }
-            None => {
-                let problem = binder.unknown(name).of("`--set`");
-                binder.notebook.add_placeless(problem);
-            }
-        }
+        let Some(parameter) = binder.find(name) else {
+            let problem = binder.unknown(name).of("`--set`");
+            binder.notebook.add_placeless(problem);
+            continue;
+        };
+        let (value, problems) = binder.read(parameter, text);
+        binder.take(parameter, value, problems, &format!("`--set {name}`"));
     }
     binder.drill_and_missing(mode);
     let Binder { values, notebook, .. } = binder;
@@ -97,7 +94,7 @@ impl<'r> Binder<'r> {
     /// `value` counts as given also when it is wrong, so that it is not told to be missing too.
     fn take(&mut self, parameter: &Parameter, value: Value, problems: Vec<Problem>, origin: &str) {
         for problem in problems {
-            self.notebook.add_placeless(problem.of(&format!("{origin} {}", mistake::quote(&parameter.name))));
+            self.notebook.add_placeless(problem.of(origin));
         }
         self.values.insert(parameter.name.clone(), value);
     }
@@ -105,24 +102,21 @@ impl<'r> Binder<'r> {
     fn file(&mut self, text: &str) {
         let Some(root) = source::read(text, "a map of parameter names to values", &mut self.notebook) else { return };
         for entry in fields::map(&root, &mut self.notebook).unwrap_or_default() {
-            match self.find(&entry.key) {
-                Some(parameter) => {
-                    let value = entry.value.to_json();
-                    for problem in self.problems(parameter, &value) {
-                        self.notebook.add(entry.value.span, problem);
-                    }
-                    self.values.insert(parameter.name.clone(), value);
-                }
-                None => {
-                    let problem = self.unknown(&entry.key);
-                    self.notebook.add(entry.key_span, problem);
-                }
+            let Some(parameter) = self.find(&entry.key) else {
+                let problem = self.unknown(&entry.key);
+                self.notebook.add(entry.key_span, problem);
+                continue;
+            };
+            let value = entry.value.to_json();
+            for problem in self.problems(parameter, &value) {
+                self.notebook.add(entry.value.span, problem);
             }
+            self.values.insert(parameter.name.clone(), value);
         }
     }
 
     /// The text of a `--set`, read as the type says. What cannot be read is kept as text, and the problem says why.
-    fn from_text(&self, parameter: &Parameter, text: &str) -> (Value, Vec<Problem>) {
+    fn read(&self, parameter: &Parameter, text: &str) -> (Value, Vec<Problem>) {
         let value = match parameter.kind {
             ParameterType::String | ParameterType::Duration | ParameterType::ResourceId | ParameterType::Hostname => {
                 Value::from(text)

@@ -39,16 +39,16 @@ impl ResourceId {
                 return Err(wrong(&format!("`{expected}` expected where `{found}` stands")));
             }
         }
-        if rest.is_empty() || rest.len() % 2 != 0 {
+        let (true, Some(name)) = (rest.len() % 2 == 0, rest.last()) else {
             return Err(wrong("types and names do not come in pairs"));
-        }
+        };
         let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
         Ok(Self {
             text: text.to_owned(),
             subscription: (*subscription).to_owned(),
             group: (*group).to_owned(),
             kind: format!("{namespace}/{}", types.join("/")),
-            name: (*rest.last().expect("not empty, seen above")).to_owned(),
+            name: (*name).to_owned(),
         })
     }
 

@@ -85,12 +85,15 @@ enum Frame<'t> {
     },
     Map {
         entries: Vec<Entry<'t>>,
-        key: Option<(Cow<'t, str>, Span)>,
+        key: Option<Key<'t>>,
         seen: HashMap<Cow<'t, str>, Span>,
         start: usize,
         anchor: usize,
     },
 }
+
+/// A key that waits for its value. `None`: it is no text, which was told, and its value is left out.
+type Key<'t> = (Option<Cow<'t, str>>, Span);
 
 struct Builder<'t, 'n> {
     text: &'t str,
@@ -112,6 +115,9 @@ impl<'t> Builder<'t, '_> {
         let mut documents = 0;
         for event in Parser::new_from_str_with_options(self.text, options) {
             let (event, span) = event.map_err(|error| self.scan_error(&error))?;
+            if let Some(tag) = span.tag_span().and_then(|tag| tag.byte_range()) {
+                self.notebook.add(Span::new(tag.start, tag.end), mistake::tag_not_supported());
+            }
             let span = span.byte_range().map_or(Span::default(), |range| Span::new(range.start, range.end));
             match event {
                 Event::DocumentStart(..) => {
@@ -127,9 +133,6 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Stopped> {
-        if event.tag().is_some() {
-            self.notebook.add(span, mistake::tag_not_supported());
-        }
         let start = span.start as usize;
         match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -214,22 +217,20 @@ impl<'t> Builder<'t, '_> {
             Some(Frame::Map { entries, key, seen, .. }) => match key.take() {
                 None => {
                     let span = node.span;
-                    let text = if let Value::Text(text) = node.value {
-                        text
-                    } else {
+                    let text = if let Value::Text(text) = node.value { Some(text) } else { None };
+                    if text.is_none() {
                         self.notebook.add(span, mistake::key_not_text());
-                        Cow::Borrowed("")
-                    };
+                    }
                     *key = Some((text, span));
                 }
-                Some((key, key_span)) => {
-                    if let Some(first) = seen_before(entries, seen, &key) {
+                Some((None, _)) => {}
+                Some((Some(key), key_span)) => match seen_before(entries, seen, &key) {
+                    Some(first) => {
                         let line = self.notebook.source().place(first).line;
                         self.notebook.add(key_span, mistake::duplicate_key(&key, line));
-                    } else {
-                        entries.push(Entry { key, key_span, value: node });
                     }
-                }
+                    None => entries.push(Entry { key, key_span, value: node }),
+                },
             },
         }
         Ok(())
@@ -252,7 +253,11 @@ impl<'t> Builder<'t, '_> {
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
             | ErrorKind::TabAtBlockScalarStart
-            | ErrorKind::TabInPlainScalar => mistake::tab_indentation(),
+            | ErrorKind::TabInPlainScalar => {
+                // The marker stands where the value begins that the tab is in.
+                let tab = self.text[at..].find('\t').map_or(at, |tab| at + tab);
+                return Stopped { span: Span::new(tab, tab + 1), problem: mistake::tab_indentation() };
+            }
             ErrorKind::UnclosedQuotedScalar => mistake::unclosed_quote(),
             ErrorKind::UnclosedFlowCollection { open } => mistake::unclosed_bracket(Some(*open)),
             ErrorKind::UnexpectedEofFlowSequence => mistake::unclosed_bracket(Some('[')),

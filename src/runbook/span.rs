@@ -1,11 +1,11 @@
 //! Durations as people write them: `90m`, `1h30m`, `250ms`, `30d`. A number without a unit is an error.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// Longest duration that is accepted: a year. Nothing in a failover lasts longer.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Reads `90m`, `1h 30m`, `250ms`, `30d`. Units: `ms s m h d`, largest first, each at most once.
 ///
@@ -50,7 +50,7 @@ pub fn format(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
         if ms >= size {
-            text.push_str(&format!("{}{unit}", ms / size));
+            write!(text, "{}{unit}", ms / size).expect("a string takes everything");
             ms %= size;
         }
     }

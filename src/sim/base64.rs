@@ -1,4 +1,4 @@
-//! Base64, as far as Azure's operation ids, ETags and markers need it. Not for secrets: not constant time.
+//! Base64, as far as Azure's operation ids, etags and markers need it. Not for secrets: not constant time.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -26,13 +26,16 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     }
     for group in text.as_bytes().chunks(4) {
         let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
+        if padding > 2 {
+            return None;
+        }
         let mut bits = 0_u32;
         for byte in &group[..4 - padding] {
             let digit = ALPHABET.iter().position(|letter| letter == byte)?;
             bits = bits << 6 | u32::try_from(digit).ok()?;
         }
         bits <<= 6 * padding;
-        bytes.extend_from_slice(bits.to_be_bytes().get(1..4_usize.checked_sub(padding)?)?);
+        bytes.extend_from_slice(bits.to_be_bytes().get(1..4 - padding)?);
     }
     Some(bytes)
 }

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::clock::Clock;
 
+/// Slowest at which the end of a restore is still ahead of anybody's patience.
+const SLOWEST: f64 = 0.01;
 /// Fastest that waits of a second can still be told apart on the machine.
 const FASTEST: f64 = 100_000.0;
 
@@ -74,9 +76,9 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
     }
     let addresses = serving.addresses();
     let site = arguments.site_out.clone().unwrap_or_else(|| addresses.directory.join("site.yaml"));
-    // JSON is YAML.
-    let text = serde_json::to_string_pretty(&serving.site()).expect("a site is plain data");
-    write_private(&site, format!("{text}\n").as_bytes()).map_err(|error| unwritable(&site, &error))?;
+    let ca_file = serving.addresses().ca_file.display().to_string();
+    let text = serving.site().to_yaml(Some(&ca_file));
+    write_private(&site, text.as_bytes()).map_err(|error| unwritable(&site, &error))?;
     announce(&world, addresses, &site).map_err(|error| unwritable(Path::new("standard output"), &error))?;
     stopped.await;
     serving.shutdown().await;
@@ -84,10 +86,10 @@ pub async fn run(arguments: SimArguments) -> Result<(), SimError> {
 }
 
 fn world(arguments: &SimArguments) -> Result<Arc<World>, SimError> {
-    if !(arguments.speed > 0.0 && arguments.speed <= FASTEST) {
+    if !(SLOWEST..=FASTEST).contains(&arguments.speed) {
         return Err(SimError {
             message: format!("{} is not a speed", arguments.speed),
-            hint: format!("choose a number above 0, at most {FASTEST}"),
+            hint: format!("choose a number between {SLOWEST} and {FASTEST}"),
         });
     }
     if let Some(kept) = arguments.state.as_deref().filter(|path| path.exists()) {

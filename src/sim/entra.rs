@@ -1,4 +1,4 @@
-//! Entra ID's token endpoint and the cloud's metadata: enough for the credentials that azure_identity has.
+//! Entra ID's token endpoint and the cloud's metadata: enough for the credentials that `azure_identity` has.
 //! Any client with any secret gets a token; none of them is looked at further or kept.
 
 use http::{Method, StatusCode};
@@ -52,10 +52,13 @@ fn token(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     }
     let token = mint(desk);
     // Clients of this endpoint count real seconds.
-    let seconds = (desk.scenario.token_lifetime.as_secs_f64() / desk.speed).max(1.0).floor();
-    Reply::json(StatusCode::OK, &json!({
-        "token_type": "Bearer", "expires_in": seconds as u64, "ext_expires_in": seconds as u64, "access_token": token,
-    }))
+    let seconds = desk.scenario.token_lifetime.div_f64(desk.speed).as_secs().max(1);
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
+        }),
+    )
     .with("cache-control", "no-store, no-cache")
 }
 

@@ -69,7 +69,7 @@ pub enum Act {
     },
     /// The operation that the request starts or asks for never ends.
     StickOperation,
-    /// The record set gets a new ETag just before the request is looked at.
+    /// The record set gets a new etag just before the request is looked at.
     StaleEtag,
     /// Somebody else changes the record set just before the request is looked at.
     ChangeRecord {
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_season_begins_and_ends() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let fault = Fault::new(Act::Truncate).between(minute, Some(2 * minute));
         assert!(!fault.is_in_season(Duration::ZERO));
         assert!(fault.is_in_season(minute));

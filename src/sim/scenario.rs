@@ -256,7 +256,7 @@ impl Scenario {
             (!(1..=50).contains(&self.dns.resolvers), "`dns.resolvers` must be 1 to 50"),
             (self.storage.page == 0, "`storage.page` must be at least 1"),
             (self.backups.count > 5000, "more than 5000 backups"),
-            (self.token_lifetime < Duration::from_secs(60), "`token_lifetime` must be at least 1m"),
+            (self.token_lifetime < Duration::from_mins(1), "`token_lifetime` must be at least 1m"),
         ];
         match wrong.into_iter().find(|(holds, _)| *holds) {
             Some((_, message)) => Err(ScenarioError::plain(message.to_owned())),

@@ -34,14 +34,13 @@ impl World {
     pub async fn http(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.url.host_str().unwrap_or_default().to_ascii_lowercase();
         let failed = |kind, delivery, message: String| HttpError { kind, delivery, message };
-        let address = match request.connect_to {
-            Some(address) => address,
-            None => {
-                let found = self.addresses(&host).await.map_err(|error| {
-                    failed(HttpErrorKind::NameNotFound, Delivery::NotSent, format!("{host} was not found: {error}"))
-                })?;
-                SocketAddr::new(found[0], request.url.port_or_known_default().unwrap_or(443))
-            }
+        let address = if let Some(address) = request.connect_to {
+            address
+        } else {
+            let found = self.addresses(&host).await.map_err(|error| {
+                failed(HttpErrorKind::NameNotFound, Delivery::NotSent, format!("{host} was not found: {error}"))
+            })?;
+            SocketAddr::new(found[0], request.url.port_or_known_default().unwrap_or(443))
         };
         let certificate = self.connect(address, &host, request.url.scheme() == "https");
         let (door, certificate) = match certificate {
@@ -70,16 +69,12 @@ impl World {
             let known = desk.server_at(server)?;
             desk.ask(known, name, kind)
         });
-        match answer {
-            Some(answer) => {
-                self.clock.sleep(self.scenario.latency).await;
-                Ok(answer)
-            }
-            None => {
-                self.clock.sleep(DNS_PATIENCE).await;
-                Err(DnsError(format!("no answer from {server} within 5s")))
-            }
-        }
+        let Some(answer) = answer else {
+            self.clock.sleep(DNS_PATIENCE).await;
+            return Err(DnsError(format!("no answer from {server} within 5s")));
+        };
+        self.clock.sleep(self.scenario.latency).await;
+        Ok(answer)
     }
 
     /// Addresses of a host, from the first resolver of the panel that answers. Never empty.
@@ -94,7 +89,7 @@ impl World {
         for server in self.panel() {
             match self.dns(server, host, RecordKind::A).await {
                 Ok(answer) => {
-                    let addresses: Vec<IpAddr> = answer.records.into_iter().filter_map(address_of).collect();
+                    let addresses: Vec<IpAddr> = answer.records.iter().filter_map(address_of).collect();
                     if !addresses.is_empty() {
                         return Ok(addresses);
                     }
@@ -193,9 +188,9 @@ fn finish(answer: Answer, request: &HttpRequest, certificate: Option<Certificate
     }
 }
 
-fn address_of(record: crate::net::DnsRecord) -> Option<IpAddr> {
-    match record.data {
-        RecordData::Address(address) => Some(address),
+fn address_of(record: &crate::net::DnsRecord) -> Option<IpAddr> {
+    match &record.data {
+        RecordData::Address(address) => Some(*address),
         RecordData::Cname(_) | RecordData::Ns(_) | RecordData::Other(_) => None,
     }
 }

@@ -64,6 +64,7 @@ pub struct Addresses {
 /// A simulator that listens. Dropping it stops it at once and removes the token file.
 pub struct Serving {
     world: Arc<World>,
+    listening: Listening,
     addresses: Addresses,
     tasks: JoinSet<()>,
     name_servers: Vec<Running>,
@@ -112,7 +113,7 @@ pub async fn serve(world: Arc<World>, options: ListenOptions) -> Result<Serving,
         resolvers: of(|server| matches!(server, Server::Resolver(_))),
     };
     let addresses = addresses(&world, &listening);
-    world.listen(listening);
+    world.listen(listening.clone());
     let files = Files(vec![addresses.token_file.clone()]);
     world
         .keep_token_in(&addresses.token_file)
@@ -131,14 +132,13 @@ pub async fn serve(world: Arc<World>, options: ListenOptions) -> Result<Serving,
         .into_iter()
         .map(|(server, (datagrams, streams))| name_server::listen(Arc::clone(&world), server, datagrams, streams))
         .collect();
-    Ok(Serving { world, addresses, tasks, name_servers, stop: stop.drop_guard(), _files: files })
+    Ok(Serving { world, listening, addresses, tasks, name_servers, stop: stop.drop_guard(), _files: files })
 }
 
 impl Serving {
     /// A site whose every address is one of this simulator's.
     pub fn site(&self) -> Site {
-        let listening = self.world.listening().expect("it listens");
-        self.world.listening_site(&listening, &self.addresses.token_file)
+        self.world.listening_site(&self.listening, &self.addresses.token_file)
     }
 
     pub fn addresses(&self) -> &Addresses {

@@ -27,7 +27,7 @@ pub(super) fn fill(scenario: &Scenario, state: &mut State, authority: &Authority
     for trap in &backups.traps {
         put(scenario, state, authority, trap.age, |blob| match trap.kind {
             TrapKind::Empty => blob.size = 0,
-            TrapKind::Archived => blob.tier = "Archive".to_owned(),
+            TrapKind::Archived => "Archive".clone_into(&mut blob.tier),
             TrapKind::Copying => blob.copy_status = Some("pending".to_owned()),
         });
     }

@@ -157,7 +157,7 @@ async fn respond(
 }
 
 fn response(reply: Reply, cut: bool) -> Response<CutBody> {
-    let body = CutBody { announced: reply.body.len(), left: Some(reply.body), cut };
+    let body = CutBody { announced: reply.body.len(), left: Some(reply.body), cut, flushed: false };
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
@@ -187,14 +187,22 @@ struct CutBody {
     announced: usize,
     left: Option<Bytes>,
     cut: bool,
+    /// The first half had its turn to leave.
+    flushed: bool,
 }
 
 impl Body for CutBody {
     type Data = Bytes;
     type Error = Cut;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let cut = self.cut;
+        if cut && self.left.is_none() && !self.flushed {
+            // hyper writes out what it has when there is nothing more to take.
+            self.flushed = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(match self.left.take() {
             Some(all) if cut => Some(Ok(Frame::data(all.slice(..all.len() / 2)))),
             Some(all) if !all.is_empty() => Some(Ok(Frame::data(all))),

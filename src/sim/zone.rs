@@ -1,4 +1,4 @@
-//! The public DNS zone through the resource manager: the zone, and CNAME record sets with their ETags.
+//! The public DNS zone through the resource manager: the zone, and CNAME record sets with their etags.
 
 use std::collections::BTreeMap;
 
@@ -127,16 +127,14 @@ fn record_json(desk: &Desk<'_>, name: &str, set: &RecordSet) -> Value {
 }
 
 fn read(desk: &Desk<'_>, name: &str) -> Reply {
-    match desk.state.records.get(name).and_then(|record| record.current.as_ref()) {
-        Some(set) => Reply::json(StatusCode::OK, &record_json(desk, name, set)),
-        None => {
-            let message = format!(
-                "The resource record '{name}' does not exist in resource group '{}' of subscription '{}'.",
-                desk.scenario.zone.group, desk.scenario.subscription
-            );
-            Reply::error(StatusCode::NOT_FOUND, "NotFound", message)
-        }
+    if let Some(set) = desk.state.records.get(name).and_then(|record| record.current.as_ref()) {
+        return Reply::json(StatusCode::OK, &record_json(desk, name, set));
     }
+    let message = format!(
+        "The resource record '{name}' does not exist in resource group '{}' of subscription '{}'.",
+        desk.scenario.zone.group, desk.scenario.subscription
+    );
+    Reply::error(StatusCode::NOT_FOUND, "NotFound", message)
 }
 
 /// Whether the request's conditions hold for the record set as it is.
@@ -200,7 +198,7 @@ fn delete(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
     Reply::empty(StatusCode::OK)
 }
 
-/// Somebody else writes the record set of a request just before it: a new ETag, and a new target if one is given.
+/// Somebody else writes the record set of a request just before it: a new etag, and a new target if one is given.
 pub(super) fn meddle(desk: &mut Desk<'_>, path: &str, target: Option<&str>) {
     let Some(name) = path.trim_matches('/').rsplit('/').next().map(str::to_ascii_lowercase) else { return };
     let etag = desk.state.guid();
@@ -208,6 +206,6 @@ pub(super) fn meddle(desk: &mut Desk<'_>, path: &str, target: Option<&str>) {
     let Some(record) = desk.state.records.get_mut(&name) else { return };
     let Some(set) = record.current.clone() else { return };
     let target = target.map(str::to_owned).or(set.target);
-    record.set(Some(RecordSet { etag, target, ..set }), now);
+    record.set(Some(RecordSet { target, etag, ..set }), now);
     desk.state.changed = true;
 }

@@ -91,7 +91,7 @@ pub enum Credential {
         client_id: Option<String>,
         resource_id: Option<String>,
     },
-    /// Absent fields come from AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE.
+    /// Absent fields come from `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_FEDERATED_TOKEN_FILE`.
     WorkloadIdentity {
         tenant_id: Option<String>,
         client_id: Option<String>,

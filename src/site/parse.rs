@@ -54,6 +54,9 @@ const CLOUDS: [(&str, Cloud); 4] = [
     ("custom", Cloud::Custom),
 ];
 
+/// Simulated seconds a second; beyond this a restore is over before a request is answered.
+const FASTEST: f64 = 1_000_000.0;
+
 /// A site file that was understood; its certificates are not read yet.
 #[derive(Clone, Debug)]
 pub struct SiteFile {
@@ -65,7 +68,7 @@ pub struct SiteFile {
 
 /// Reads a site file. Never stops at the first problem; never shows a secret.
 pub fn parse(file_name: &str, bytes: &[u8]) -> Result<SiteFile, Problems> {
-    let source = source::text(file_name, bytes)?;
+    let source = source::text(file_name, bytes).map_err(Problems::hiding_lines)?;
     let mut notebook = Notebook::hiding_lines(source.clone());
     let root = source::read(source.text(), "a site", &mut notebook);
     let file = root.and_then(|root| site(&root, &source, &mut notebook));
@@ -258,8 +261,6 @@ fn simulated(node: &Node<'_>, notebook: &mut Notebook) -> Option<Simulated> {
             return None;
         }
     };
-    /// Beyond this a restore is over before a request is answered.
-    const FASTEST: f64 = 1_000_000.0;
     if !(0.001..=FASTEST).contains(&speed) {
         notebook.add(node.span, mistake::out_of_range(speed, 0.001, FASTEST));
     }

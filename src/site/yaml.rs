@@ -1,5 +1,7 @@
 //! Site → text that `parse` reads back, for `lifeboat sim --site-out`. Never holds a secret, as a site never does.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::{Cloud, Credential, SecretReference, Site};
@@ -9,7 +11,7 @@ impl Site {
     pub fn to_yaml(&self, ca_file: Option<&str>) -> String {
         let mut text = String::from("version: 1\n");
         // JSON is YAML; one line a key is easy to read and needs no second writer.
-        let mut line = |key: &str, value: &Value| text.push_str(&format!("{key}: {value}\n"));
+        let mut line = |key: &str, value: &Value| writeln!(text, "{key}: {value}").expect("a string takes everything");
         line("cloud", &json!(self.cloud));
         if self.cloud == Cloud::Custom {
             line("endpoints", &json!(self.endpoints));
@@ -72,7 +74,6 @@ fn reference(reference: &SecretReference) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::site::parse;
 
     fn round_trip(text: &str) {

@@ -1,6 +1,8 @@
 //! A layered drawing of our own: layers from top to bottom, boxes centred, edges as curves. Where an edge passes a
 //! layer, it has a place of its own in it, so that no edge runs through a box.
 
+use std::fmt::Write as _;
+
 use super::{Picture, class, colours};
 use crate::runbook::Effect;
 
@@ -56,16 +58,18 @@ pub(super) fn draw(picture: &Picture) -> String {
          viewBox=\"0 0 {width} {height}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n"
     );
     let title = escape(&picture.title);
-    svg.push_str(&format!("<title>{title}</title>\n"));
+    writeln!(svg, "<title>{title}</title>").expect("a string takes everything");
     svg.push_str(
         "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
          orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" fill=\"#555\"/></marker></defs>\n",
     );
-    svg.push_str(&format!("<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"));
-    svg.push_str(&format!(
-        "<text x=\"{MARGIN}\" y=\"{}\" font-size=\"18\" font-weight=\"bold\" fill=\"#1a1a1a\">{title}</text>\n",
+    writeln!(svg, "<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>").expect("a string takes everything");
+    writeln!(
+        svg,
+        "<text x=\"{MARGIN}\" y=\"{}\" font-size=\"18\" font-weight=\"bold\" fill=\"#1a1a1a\">{title}</text>",
         MARGIN + 14
-    ));
+    )
+    .expect("a string takes everything");
     for route in &layout.routes {
         svg.push_str(&edge(&layout, route));
     }
@@ -93,12 +97,14 @@ fn node(picture: &Picture, slot: &Slot, step: usize) -> String {
         class(node.effect)
     );
     let styles = [("font-weight=\"bold\"", "#1a1a1a"), ("", "#1a1a1a"), ("font-size=\"11\"", "#444444")];
-    for (line, (text, (style, colour))) in picture.lines(node).iter().zip(styles).enumerate() {
-        svg.push_str(&format!(
+    for (line, (text, (style, colour))) in Picture::lines(node).iter().zip(styles).enumerate() {
+        write!(
+            svg,
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" {style} fill=\"{colour}\">{}</text>",
             y + 22 + line * 18,
             escape(text)
-        ));
+        )
+        .expect("a string takes everything");
     }
     svg.push_str("</g>\n");
     svg
@@ -113,9 +119,10 @@ fn edge(layout: &Layout, route: &[usize]) -> String {
         let (start, end) = (top(from.layer) + BOX_HEIGHT, top(to.layer));
         let half = usize::midpoint(start, end);
         let arrow = if to.step.is_some() { 2 } else { 0 };
-        path.push_str(&format!(" C{} {half} {} {half} {} {}", from.middle(), to.middle(), to.middle(), end - arrow));
+        write!(path, " C{} {half} {} {half} {} {}", from.middle(), to.middle(), to.middle(), end - arrow)
+            .expect("a string takes everything");
         if to.step.is_none() {
-            path.push_str(&format!(" L{} {}", to.middle(), end + BOX_HEIGHT));
+            write!(path, " L{} {}", to.middle(), end + BOX_HEIGHT).expect("a string takes everything");
         }
     }
     format!("<path class=\"edge\" d=\"{path}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#arrow)\"/>\n")
@@ -132,7 +139,7 @@ impl Layout {
         let mut slot_of = vec![0; picture.nodes.len()];
         for (layer, steps) in layout.layers.iter_mut().enumerate() {
             for step in steps {
-                let longest = picture.lines(&picture.nodes[*step]).iter().map(|line| line.chars().count()).max();
+                let longest = Picture::lines(&picture.nodes[*step]).iter().map(|line| line.chars().count()).max();
                 let width = longest.unwrap_or(0) * CHARACTER_WIDTH + 24;
                 slot_of[*step] = layout.slots.len();
                 let slot = Slot { step: Some(*step), width, above: Vec::new(), below: Vec::new(), x: 0, layer };

@@ -1,5 +1,7 @@
 //! Draws problems the way rustc does.
 
+use std::fmt::Write as _;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::{Place, Problem, Problems};
@@ -23,15 +25,12 @@ pub(super) fn render(problems: &Problems, colour: bool) -> String {
     }
     let total = problems.list.len() + problems.left_out;
     if total > MOST_DRAWN {
-        text.push_str(&format!("… and {} more\n\n", total - MOST_DRAWN));
+        writeln!(text, "… and {} more\n", total - MOST_DRAWN).expect("a string takes everything");
     }
     let file = problems.list.iter().find_map(|problem| problem.place.as_ref()).map(|place| place.source.name());
-    text.push_str(&match (file, total) {
-        (Some(file), 1) => format!("{file}: 1 problem\n"),
-        (Some(file), total) => format!("{file}: {total} problems\n"),
-        (None, 1) => "1 problem\n".to_owned(),
-        (None, total) => format!("{total} problems\n"),
-    });
+    let file = file.map_or_else(String::new, |file| format!("{file}: "));
+    let noun = if total == 1 { "problem" } else { "problems" };
+    writeln!(text, "{file}{total} {noun}").expect("a string takes everything");
     text
 }
 

@@ -191,8 +191,8 @@ pub fn bad_resource_id(message: &str) -> Problem {
 }
 
 pub fn wrong_resource_kind(found: &str, expected: &str) -> Problem {
-    let message = format!("this is the id of a {}, not of a {expected}", quote(found));
-    Problem::new(Code::WrongResourceKind, message, format!("give the id of a {expected}"))
+    let message = format!("this is the id of a {}, not of a `{expected}`", quote(found));
+    Problem::new(Code::WrongResourceKind, message, format!("give the id of a `{expected}`"))
 }
 
 pub fn bad_hostname(found: &str) -> Problem {
@@ -360,7 +360,7 @@ pub fn parameter_type_mismatch(parameter: &str, kind: &str, expected: &str) -> P
 }
 
 pub fn parameter_kind_conflict(parameter: &str, one: &str, other: &str) -> Problem {
-    let message = format!("the parameter `{parameter}` is used as a {one} here and as a {other} elsewhere");
+    let message = format!("the parameter `{parameter}` is used as a `{one}` here and as a `{other}` elsewhere");
     Problem::new(Code::ParameterKindConflict, message, "no resource is both; declare a second parameter")
 }
 

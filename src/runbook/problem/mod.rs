@@ -17,7 +17,8 @@ pub use code::Code;
 pub use notebook::Notebook;
 pub use place::{Place, Source, Span};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 /// One mistake of the author.
 #[derive(Clone, Debug)]
@@ -45,6 +46,19 @@ impl Problem {
         self
     }
 
+    fn to_json(&self) -> serde_json::Value {
+        let place = self.place.as_ref();
+        json!({
+            "code": self.code.as_str(),
+            "message": self.message,
+            "file": place.map(|place| place.source.name()),
+            "line": place.map(|place| place.line),
+            "column": place.map(|place| place.column),
+            "span": place.map(|place| [place.span.start, place.span.end]),
+            "help": self.help,
+        })
+    }
+
     /// The same problem, told of something that stands in no file: `` `--set ttl` ``.
     #[must_use]
     pub fn of(mut self, what: &str) -> Self {
@@ -55,16 +69,7 @@ impl Problem {
 
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut problem = serializer.serialize_struct("Problem", 7)?;
-        let place = self.place.as_ref();
-        problem.serialize_field("code", self.code.as_str())?;
-        problem.serialize_field("message", &self.message)?;
-        problem.serialize_field("file", &place.map(|place| place.source.name()))?;
-        problem.serialize_field("line", &place.map(|place| place.line))?;
-        problem.serialize_field("column", &place.map(|place| place.column))?;
-        problem.serialize_field("span", &place.map(|place| [place.span.start, place.span.end]))?;
-        problem.serialize_field("help", &self.help)?;
-        problem.end()
+        self.to_json().serialize(serializer)
     }
 }
 
@@ -89,10 +94,19 @@ impl Problems {
         drawing::render(self, colour)
     }
 
+    /// The same problems, for a file in which somebody may have written a secret: no line of it is drawn.
+    #[must_use]
+    pub fn hiding_lines(mut self) -> Self {
+        for problem in &mut self.list {
+            problem.hides_source = true;
+        }
+        self
+    }
+
     /// A list of `{code, message, file, line, column, span, help}`; the last five are null for what is in no file,
     /// `span` is `[first byte, byte after the last]`.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(&self.list).expect("texts and numbers")
+        self.list.iter().map(Problem::to_json).collect()
     }
 }
 

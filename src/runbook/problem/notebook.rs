@@ -60,6 +60,9 @@ impl Notebook {
     ///
     /// # Errors
     /// All problems, sorted by place; those without a place come last.
+    ///
+    /// # Panics
+    /// There is neither a value nor a problem: the reader gave up without saying why, which is a bug.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Problems> {
         self.list.sort_by_key(|problem| match &problem.place {
             Some(place) => (place.span.start, place.span.end),

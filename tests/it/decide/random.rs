@@ -1,0 +1,438 @@
+//! Random small runs: any plan, any answers of the world, any interleaving, crashes anywhere. After every event the
+//! promises are held against a naive look at the plan; once nothing goes wrong any more, the run comes to its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use lifeboat::{
+    plan::PlannedStep,
+    run::{
+        Disposition, Event, Outcome, State, StepState, Verdict,
+        decide::{self, Task, decide},
+    },
+    runbook::{Effect, OnFailure, Retry, StepId},
+};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::play::{Play, approval, plan, step};
+use crate::transitions::{error, intent, operation, person};
+
+/// Attaches of one run: a run that needs more than this to end goes round in circles.
+const MOST_DRIVES: u32 = 12;
+
+/// Turns that a run of twelve steps may take once nothing goes wrong any more.
+const MOST_CALM_TURNS: usize = 400;
+
+/// A step as it is drawn: bits of its needs, kind, what follows a failure, attempts, delay, condition.
+type Drawn = (u16, u8, u8, u32, u8, u8);
+
+fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+    prop::collection::vec((any::<u16>(), 0..8_u8, 0..3_u8, 1..=3_u32, 0..3_u8, 0..10_u8), 1..=12)
+}
+
+/// Which of the things that can happen, and to what.
+fn script() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    prop::collection::vec((0..12_u8, any::<u8>()), 0..120)
+}
+
+fn build((place, (needs, kind, on_failure, attempts, delay, when)): (usize, Drawn)) -> PlannedStep {
+    let id = format!("s{place}");
+    let needs: Vec<String> =
+        (0..place).filter(|need| needs >> need & 0b11 == 0b11).map(|need| format!("s{need}")).collect();
+    let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+    let base = match kind {
+        0 => approval(&id, &needs, 1),
+        1 => approval(&id, &needs, 2),
+        2..=4 => PlannedStep { effect: Effect::Reversible, ..step(&id, &needs) },
+        5 => PlannedStep { effect: Effect::Irreversible, ..step(&id, &needs) },
+        _ => step(&id, &needs),
+    };
+    let on_failure = [OnFailure::Stop, OnFailure::Continue, OnFailure::Undo][usize::from(on_failure)];
+    let delay = std::time::Duration::from_secs([0, 5, 900][usize::from(delay)]);
+    let when = (when == 0).then(|| "mode == 'drill'".to_owned());
+    PlannedStep { on_failure, retry: Retry { attempts, delay }, when, ..base }
+}
+
+/// A run under watch.
+struct Watched {
+    play: Play,
+    /// Events that were looked at.
+    seen: usize,
+    /// Rebuilt event by event from what was written; never touched by anything else.
+    shadow: State,
+    /// Steps with a change that was announced and whose end nobody has told yet.
+    open: BTreeSet<StepId>,
+    /// Steps with an attempt that has begun and whose end nobody has told yet.
+    begun: BTreeSet<StepId>,
+    /// Reversible steps that changed something, in the order in which they succeeded, and were not undone.
+    changed: Vec<StepId>,
+}
+
+fn words(state: &State) -> Vec<&'static str> {
+    state.steps.iter().map(|record| record.state.word()).collect()
+}
+
+impl Watched {
+    fn new(steps: Vec<PlannedStep>) -> Self {
+        let play = Play::new(plan(steps));
+        let (at, first) = &play.events[0];
+        let shadow = State::begin(*at, first).unwrap();
+        let mut watched =
+            Self { play, seen: 1, shadow, open: BTreeSet::new(), begun: BTreeSet::new(), changed: Vec::new() };
+        watched.attach();
+        watched
+    }
+
+    fn attach(&mut self) {
+        self.play.attach();
+        self.look();
+    }
+
+    /// Holds every event since the last look against the promises.
+    fn look(&mut self) {
+        for number in self.seen..self.play.events.len() {
+            let (at, event) = self.play.events[number].clone();
+            self.look_at(at, &event);
+        }
+        self.seen = self.play.events.len();
+        assert_eq!(words(&self.shadow), words(&self.play.state), "folding what was written gives another state");
+        self.look_at_indexes();
+        let state = &self.play.state;
+        let again = |()| decide(state, self.play.now, &|place| self.play.live.contains_key(&place));
+        let (one, other) = (again(()), again(()));
+        assert_eq!((one.events, one.wake_at), (other.events, other.wake_at), "the same question, another answer");
+        assert!(
+            state.stopped.is_some() || !self.play.live.is_empty() || self.play.wake_at.is_some(),
+            "it would sleep for ever: {:?}",
+            words(state)
+        );
+    }
+
+    fn look_at(&mut self, at: Timestamp, event: &Event) {
+        let before = &self.shadow;
+        assert!(!before.is_over(), "an end, and then {event:?}");
+        match event {
+            Event::StepStarted { step, .. } => {
+                let planned = before.planned(before.place(step).unwrap());
+                for need in &planned.needs {
+                    let place = before.place(need).unwrap();
+                    let tolerated = before.planned(place).on_failure == OnFailure::Continue;
+                    let met = match &before.steps[place].state {
+                        StepState::Succeeded { .. } | StepState::Skipped { .. } => true,
+                        StepState::Failed { .. } => tolerated,
+                        _ => false,
+                    };
+                    assert!(met, "{step} starts although {need} is {}", before.steps[place].state.word());
+                }
+                assert!(before.stop.is_none(), "{step} starts after a stop");
+                assert!(before.stopped.is_none(), "{step} starts after the drive ended");
+                let failed = before.steps.iter().zip(&before.plan.steps).any(|(record, planned)| match &record.state {
+                    StepState::Failed { .. } => planned.on_failure != OnFailure::Continue,
+                    StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. } => true,
+                    _ => false,
+                });
+                assert!(!failed, "{step} starts beside a failure or on the way back");
+                assert!(!self.open.contains(step), "{step} starts again and nobody knows what became of its change");
+                assert!(self.begun.insert(step.clone()), "{step} starts beside its own earlier attempt");
+            }
+            Event::ChangeIntended { step, .. } => {
+                self.open.insert(step.clone());
+            }
+            Event::StepSucceeded { step, .. } => self.succeeded(step),
+            Event::StepFailed { step, .. } => self.over(step),
+            Event::StepSettled { step, verdict } => match verdict {
+                Verdict::Happened { .. } => self.succeeded(step),
+                Verdict::DidNotHappen { .. } | Verdict::Failed { .. } => self.over(step),
+                Verdict::GoesOn { .. } | Verdict::Unknown { .. } => {}
+            },
+            Event::UndoStarted { step } => {
+                assert_eq!(self.changed.pop().as_ref(), Some(step), "not the latest change is undone first");
+                assert!(self.begun.is_empty(), "{step} is undone while {:?} run", self.begun);
+            }
+            Event::RunStopped { outcome, .. } => self.ends(*outcome),
+            Event::StepInDoubt { .. } | Event::StepSkipped { .. } => {}
+            _ => {}
+        }
+        self.shadow.apply(at, event).unwrap();
+    }
+
+    fn succeeded(&mut self, step: &StepId) {
+        let place = self.shadow.place(step).unwrap();
+        if self.shadow.planned(place).effect == Effect::Reversible && self.shadow.steps[place].changes > 0 {
+            self.changed.push(step.clone());
+        }
+        self.over(step);
+    }
+
+    fn over(&mut self, step: &StepId) {
+        self.open.remove(step);
+        self.begun.remove(step);
+    }
+
+    fn ends(&self, outcome: Outcome) {
+        let state = &self.shadow;
+        let count = |word: &str| words(state).into_iter().filter(|found| *found == word).count();
+        let gone_back = count("undoing") + count("undone") + count("undo failed");
+        match outcome {
+            Outcome::Succeeded => {
+                assert_eq!(gone_back, 0, "succeeded, with {:?}", words(state));
+                for (record, planned) in state.steps.iter().zip(&state.plan.steps) {
+                    let fine = match &record.state {
+                        StepState::Succeeded { .. } | StepState::Skipped { .. } => true,
+                        StepState::Failed { .. } => planned.on_failure == OnFailure::Continue,
+                        _ => false,
+                    };
+                    assert!(fine, "succeeded, and {} is {}", planned.id, record.state.word());
+                }
+            }
+            Outcome::Undone => {
+                assert!(count("undone") > 0 && count("undoing") + count("undo failed") == 0, "{:?}", words(state));
+                assert_eq!(self.changed, Vec::<StepId>::new(), "undone, and changes are left");
+            }
+            Outcome::Failed | Outcome::Refused => {
+                assert_eq!(gone_back, 0, "it failed on its way back");
+                assert!(count("failed") > 0);
+                assert_eq!(count("running"), 0);
+            }
+            Outcome::Stuck => assert!(count("in doubt") + count("undo failed") > 0),
+            Outcome::Interrupted | Outcome::Aborted => assert!(state.stop.is_some()),
+        }
+        let stopped = matches!(outcome, Outcome::Interrupted | Outcome::Aborted);
+        assert!(
+            stopped || self.begun.is_empty() || outcome == Outcome::Stuck,
+            "{outcome:?} while {:?} run",
+            self.begun
+        );
+    }
+
+    /// The sets that the state keeps say what a look at every step says.
+    fn look_at_indexes(&self) {
+        let state = &self.play.state;
+        let all = |member: &dyn Fn(usize, &StepState) -> bool| -> BTreeSet<usize> {
+            let members = state.steps.iter().enumerate().filter(|(place, record)| member(*place, &record.state));
+            members.map(|(place, _)| place).collect()
+        };
+        let tolerated = |place: usize| state.plan.steps[place].on_failure == OnFailure::Continue;
+        let is_met = |place: usize| match &state.steps[place].state {
+            StepState::Failed { .. } => tolerated(place),
+            other => !matches!(other.word(), "pending" | "running" | "waiting" | "in doubt"),
+        };
+        let needs_met =
+            |place: usize| state.plan.steps[place].needs.iter().all(|need| is_met(state.place(need).unwrap()));
+        assert_eq!(state.ready, all(&|place, found| found.word() == "pending" && needs_met(place)));
+        assert_eq!(
+            state.active,
+            all(&|_, found| matches!(found.word(), "running" | "waiting" | "in doubt" | "undoing"))
+        );
+        assert_eq!(
+            state.failed,
+            all(&|place, found| match found {
+                StepState::Failed { .. } => !tolerated(place),
+                other => other.word() == "undo failed",
+            })
+        );
+        assert_eq!(state.finished, all(&|place, _| is_met(place)).len());
+    }
+
+    /// What the world, people and time may do next.
+    fn happen(&mut self, what: u8, which: u8) {
+        match what {
+            0..=1 => self.play.pass(i64::from(which)),
+            2 => {
+                if let Some(at) = self.play.wake_at {
+                    self.play.now = self.play.now.max(at);
+                }
+            }
+            3 => self.answer(Some(which)),
+            4 => {
+                self.play.pass(i64::from(which) * 10);
+                return self.attach();
+            }
+            5 if which < 32 => {
+                let stop = Event::StopRequested { by: person("ann"), abort: which == 0, reason: "enough".into() };
+                self.play.take(stop);
+            }
+            6 if self.play.state.stop.is_some() => self.play.live.clear(),
+            _ => self.message(which),
+        }
+        self.play.settle();
+        self.look();
+    }
+
+    /// A task says something.
+    fn message(&mut self, which: u8) {
+        let live: Vec<(usize, Task)> = self.play.live.iter().map(|(place, task)| (*place, *task)).collect();
+        if live.is_empty() {
+            return;
+        }
+        let (place, task) = live[usize::from(which) % live.len()];
+        let word = usize::from(which) / live.len();
+        let step = self.play.state.planned(place).id.clone();
+        let (event, ends) = match task {
+            Task::Perform | Task::Follow => self.performer_says(place, task, word, step),
+            Task::Settle => (Event::StepSettled { step, verdict: verdict(word) }, true),
+            Task::Undo => match word % 4 {
+                0 => (Event::UndoIntended { step, intent: intent() }, false),
+                1 => (Event::UndoFailed { step, error: error(Disposition::Final, "broken") }, true),
+                _ => (Event::UndoSucceeded { step, evidence: Value::Null }, true),
+            },
+        };
+        if ends {
+            self.play.live.remove(&place);
+        }
+        self.play.take(event);
+    }
+
+    fn performer_says(&self, place: usize, task: Task, word: usize, step: StepId) -> (Event, bool) {
+        let StepState::Running { attempt, .. } = &self.play.state.steps[place].state else {
+            panic!("{task:?} of {step}, which is {}", self.play.state.steps[place].state.word());
+        };
+        let fails =
+            |disposition| (decide::failed(&self.play.state, self.play.now, place, error(disposition, "broken")), true);
+        let changes = self.play.state.planned(place).effect != Effect::ReadOnly;
+        match word % 8 {
+            0..=1 if changes && attempt.intent.is_none() && task == Task::Perform => {
+                (Event::ChangeIntended { step, intent: intent() }, false)
+            }
+            2 if attempt.intent.is_some() => (Event::OperationAccepted { step, operation: operation() }, false),
+            3 if attempt.intent.is_some() => fails(Disposition::InDoubt),
+            4 => fails(Disposition::Retryable),
+            5 => fails([Disposition::Final, Disposition::Refused][word / 8 % 2]),
+            _ => (Event::StepSucceeded { step, outputs: Map::new(), evidence: Value::Null }, true),
+        }
+    }
+
+    /// Somebody answers the first question there is; without a choice, another person each time, and always yes.
+    fn answer(&mut self, which: Option<u8>) {
+        let Some(step) = self.play.state.approvals_wanted().into_keys().next() else {
+            return;
+        };
+        let given = self.play.state.steps[self.play.state.place(&step).unwrap()].approvals.len();
+        let event = match which {
+            Some(which) if which % 4 == 3 => Event::ApprovalRefused { step, by: person("cleo"), comment: None },
+            Some(which) => {
+                let by = person(["ann", "ben", "cleo"][usize::from(which) % 3]);
+                Event::ApprovalGiven { step, by, comment: None }
+            }
+            None => Event::ApprovalGiven { step, by: person(&format!("person {given}")), comment: None },
+        };
+        self.play.take(event);
+    }
+
+    /// Nothing goes wrong any more: every task succeeds, everybody approves, and somebody resumes. Ends for good.
+    fn calm(&mut self) -> Outcome {
+        for _ in 0..MOST_CALM_TURNS {
+            if let Some(outcome) = self.play.outcome() {
+                if outcome.is_terminal() {
+                    return outcome;
+                }
+                assert!(self.play.state.generation < MOST_DRIVES + 4, "every resume ends as {outcome:?}");
+                self.attach();
+                continue;
+            }
+            if let Some((place, task)) = self.play.live.iter().next().map(|(place, task)| (*place, *task)) {
+                let step = self.play.state.planned(place).id.clone();
+                self.play.live.remove(&place);
+                self.play.take(match task {
+                    Task::Perform | Task::Follow => {
+                        Event::StepSucceeded { step, outputs: Map::new(), evidence: Value::Null }
+                    }
+                    Task::Settle => Event::StepSettled { step, verdict: Verdict::Happened { outputs: Map::new() } },
+                    Task::Undo => Event::UndoSucceeded { step, evidence: Value::Null },
+                });
+            } else if !self.play.state.approvals_wanted().is_empty() {
+                self.answer(None);
+            } else if let Some(at) = self.play.wake_at {
+                self.play.now = self.play.now.max(at);
+            }
+            self.play.settle();
+            self.look();
+        }
+        panic!("no end after {MOST_CALM_TURNS} turns: {:?}", words(&self.play.state));
+    }
+}
+
+fn verdict(word: usize) -> Verdict {
+    match word % 6 {
+        0 => Verdict::DidNotHappen { reason: "idle".into() },
+        1 => Verdict::GoesOn { operation: Some(operation()) },
+        2 => Verdict::GoesOn { operation: None },
+        3 => Verdict::Failed { error: error(Disposition::Final, "broken") },
+        4 => Verdict::Unknown { reason: "no answer".into(), remedy: "look".into() },
+        _ => Verdict::Happened { outputs: Map::new() },
+    }
+}
+
+/// Plays a whole run; what was written, and how it ended.
+fn run(steps: Vec<Drawn>, script: &[(u8, u8)]) -> (Play, Outcome) {
+    let mut watched = Watched::new(steps.into_iter().enumerate().map(build).collect());
+    for (what, which) in script {
+        if watched.play.state.is_over() {
+            break;
+        }
+        if watched.play.state.stopped.is_some() {
+            if watched.play.state.generation >= MOST_DRIVES {
+                break;
+            }
+            watched.attach();
+            continue;
+        }
+        watched.happen(*what, *which);
+    }
+    let outcome = watched.calm();
+    (watched.play, outcome)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_promise_holds_whatever_happens(steps in drawn(), script in script()) {
+        let (play, outcome) = run(steps, &script);
+        prop_assert!(matches!(outcome, Outcome::Succeeded | Outcome::Undone | Outcome::Aborted));
+        let written = serde_json::to_vec(&play.events).unwrap();
+        let read: Vec<(Timestamp, Event)> = serde_json::from_slice(&written).unwrap();
+        let folded = State::fold(read.iter().map(|(at, event)| (*at, event))).unwrap();
+        prop_assert_eq!(words(&folded), words(&play.state));
+    }
+}
+
+/// The generator reaches what the property is about; else the property would hold of nothing.
+#[test]
+fn the_random_runs_reach_every_outcome_and_every_event() {
+    use proptest::{
+        strategy::ValueTree,
+        test_runner::{RngAlgorithm, TestRng, TestRunner},
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let drawn = (drawn(), script());
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..400 {
+        let (steps, script) = drawn.new_tree(&mut runner).unwrap().current();
+        for (_, event) in run(steps, &script).0.events {
+            let name = match &event {
+                Event::RunStopped { outcome, .. } => format!("ends {outcome:?}"),
+                other => other.name().to_owned(),
+            };
+            *found.entry(name).or_default() += 1;
+        }
+    }
+    for outcome in ["Succeeded", "Failed", "Refused", "Undone", "Stuck", "Interrupted", "Aborted"] {
+        assert!(found.contains_key(&format!("ends {outcome}")), "no run ends as {outcome}: {found:#?}");
+    }
+    for name in [
+        "step-skipped",
+        "step-in-doubt",
+        "step-settled",
+        "operation-accepted",
+        "undo-started",
+        "undo-intended",
+        "undo-failed",
+        "approval-given",
+        "approval-refused",
+    ] {
+        assert!(found.contains_key(name), "no run has {name}: {found:#?}");
+    }
+}
