@@ -58,7 +58,7 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.push(say("resume", "look what became of what was sent, then go on; nothing is sent twice"));
             list.push(say("abort", "give the run up and say what is left behind"));
         }
-        Standing::Ended(Outcome::Succeeded) => {
+        Standing::Ended(Outcome::Succeeded | Outcome::Undone | Outcome::Aborted) => {
             list.push(say("status", "every step and what it saw"));
             list.push(say("verify", "prove that the journal is whole"));
         }
@@ -80,10 +80,6 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.push(say("resume", "go on from here, on this or another machine"));
             list.push(say("status", "where it stopped"));
             list.push(say("abort", "give the run up and say what is left behind"));
-        }
-        Standing::Ended(Outcome::Undone | Outcome::Aborted) => {
-            list.push(say("status", "every step and what it saw"));
-            list.push(say("verify", "prove that the journal is whole"));
         }
     }
     if commands.site_lives {

@@ -296,7 +296,7 @@ impl Board {
             add(&format!("attempt {} of {}", row.attempt, step.retry.attempts), Symbol::Waiting);
         }
         if let Some((message, until)) = &row.note {
-            let left = until.map(|until| until.duration_since(now)).filter(|left| left.is_positive());
+            let left = until.map(|until| until.duration_since(now)).filter(SignedDuration::is_positive);
             let left = left.map(|left| format!(", {} left", precise(left))).unwrap_or_default();
             let used = columns(&line) + 2;
             let room = style.width.saturating_sub(used + columns(&left));

@@ -29,12 +29,15 @@ const TICK: Duration = Duration::from_millis(125);
 /// Redraws a second that indicatif lets through: more than there are ticks, so that none is dropped.
 const MOST_DRAWS: u8 = 60;
 
+/// Writes one line.
+pub type LineWriter = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+
 /// Where the view is drawn.
 pub struct Canvas {
     /// A new target for the lines that are redrawn.
     pub target: Box<dyn Fn() -> ProgressDrawTarget + Send>,
     /// Writes a line that stays; called while nothing else is drawn.
-    pub write: Box<dyn FnMut(&str) -> io::Result<()> + Send>,
+    pub write: LineWriter,
     /// Rows and columns now.
     pub size: Box<dyn Fn() -> (usize, usize) + Send>,
 }

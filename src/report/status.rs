@@ -101,7 +101,11 @@ impl Status {
         let room = BRIEF_LINES - lines.len() - tail.len();
         lines.extend(self.brief_steps(room, &style));
         lines.extend(tail);
-        lines.iter().map(|line| format!("{}\n", fit(line.trim_end(), style.columns(), &style))).collect()
+        let mut page = Page::new(&style);
+        for line in lines {
+            page.line(&fit(line.trim_end(), style.columns(), &style));
+        }
+        page.text()
     }
 
     /// `RTO met, RPO missed`

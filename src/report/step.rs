@@ -89,7 +89,6 @@ impl StepView {
 }
 
 /// Words for people become words for programs.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn hyphenated<S: serde::Serializer>(word: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&word.replace(' ', "-"))
 }

@@ -173,7 +173,7 @@ impl Summary {
             | Standing::Abandoned
             | Standing::Unknown => format!("not recovered, {took} so far"),
         };
-        objective(page, "RTO", "time to recover", rto, &recovery);
+        objective(page, "RTO", rto, &recovery);
         let age = match (rpo.judgement, rpo.reached) {
             (_, None) => "no backup was chosen yet".to_owned(),
             (Judgement::Unknown, Some(age)) => format!("nothing is restored; the chosen backup is {} old", say(age)),
@@ -181,7 +181,7 @@ impl Summary {
                 format!("the backup was {} old when the run began", say(age))
             }
         };
-        objective(page, "RPO", "age of the data", rpo, &age);
+        objective(page, "RPO", rpo, &age);
     }
 
     pub(super) fn attention(&self, page: &mut Page) {
@@ -213,7 +213,7 @@ impl Summary {
     }
 }
 
-fn objective(page: &mut Page, name: &str, meaning: &str, objective: &Objective, reached: &str) {
+fn objective(page: &mut Page, name: &str, objective: &Objective, reached: &str) {
     let Some(wanted) = objective.wanted else { return };
     let style = page.style;
     let (symbol, word) = match objective.judgement {
@@ -223,7 +223,7 @@ fn objective(page: &mut Page, name: &str, meaning: &str, objective: &Objective, 
     };
     page.hang(
         &format!("  {} {name} ", style.mark(symbol)),
-        &format!("{}: {reached}; wanted {} ({meaning})", style.toned(symbol, word), say(wanted)),
+        &format!("{}: {reached}; wanted {}", style.toned(symbol, word), say(wanted)),
     );
 }
 

@@ -54,7 +54,7 @@ fn blocked() -> Plan {
     plan.steps[1].probe.outputs.clear();
     plan.steps[2].on_failure = OnFailure::Continue;
     plan.steps[4].when = Some("mode != 'drill'".to_owned());
-    plan.expected = std::time::Duration::from_secs(80 * 60);
+    plan.expected = std::time::Duration::from_mins(80);
     plan
 }
 

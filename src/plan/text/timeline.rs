@@ -53,16 +53,13 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
     let cells = style.columns().min(110).saturating_sub(names + figures + 6);
     for (step, start) in &rows {
         let total = plan.expected.as_secs_f64().max(f64::MIN_POSITIVE);
-        let cell = |at: Duration| (at.as_secs_f64() / total * cells as f64).round();
-        let (from, to) = (cell(*start), cell(start.saturating_add(step.expected)));
+        // At least one cell, also for what takes no time at the very end.
+        let cell = |at: Duration| cells_of(at.as_secs_f64() / total, cells);
+        let from = cell(*start).min(cells.saturating_sub(1));
+        let to = cell(start.saturating_add(step.expected)).clamp(from + 1, cells.max(from + 1));
         let drawn = if critical(&step.id) { full } else { half };
-        let bar: String = (0..cells)
-            .map(|place| {
-                let place = place as f64;
-                let inside = place >= from && place < to || place == from.min(cells as f64 - 1.0);
-                if inside { drawn } else { empty }
-            })
-            .collect();
+        let bar =
+            format!("{}{}{}", empty.repeat(from), drawn.repeat(to - from), empty.repeat(cells.saturating_sub(to)));
         let name = pad(&fit(step.id.as_str(), names, &style), names);
         let bar = if cells < LEAST_CELLS { String::new() } else { format!("{bar}  ") };
         page.line(&format!("  {name}  {bar}{:>8} +{}", say(*start), say(step.expected)));
@@ -71,6 +68,12 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
         return;
     }
     page.hang("  ", &style.dim(format!("{full} on the critical path, {half} beside it; start +duration")));
+}
+
+/// `share` of so many cells, rounded.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a terminal's width")]
+fn cells_of(share: f64, cells: usize) -> usize {
+    (share * cells as f64).round().clamp(0.0, cells as f64) as usize
 }
 
 pub(super) fn say(span: Duration) -> String {

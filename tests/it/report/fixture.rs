@@ -20,8 +20,8 @@ pub fn noon() -> Timestamp {
     "2026-11-23T14:00:00Z".parse().unwrap()
 }
 
-fn fact(name: &str, value: Value, source: &str) -> Value {
-    json!({ "name": name, "value": value, "source": source, "observed_at": noon() })
+fn fact(name: &str, value: impl Into<Value>, source: &str) -> Value {
+    json!({ "name": name, "value": value.into(), "source": source, "observed_at": noon() })
 }
 
 struct Shape {
@@ -178,7 +178,7 @@ fn steps(east: &str, url: &str, record: &str) -> Value {
             &json!({ "container": "apim-backups" }),
             &json!({
                 "summary": format!("restores from `{BACKUP}`, 5h old, the newest of 30 usable backups"), "verified": true,
-                "facts": [fact("backup.name", json!(BACKUP), listing), fact("backups.listed", json!(37), listing)],
+                "facts": [fact("backup.name", BACKUP, listing), fact("backups.listed", 37, listing)],
                 "outputs": { "name": BACKUP, "created": "2026-11-23T09:00:00Z", "age": "5h" },
             })
         ),
@@ -187,7 +187,7 @@ fn steps(east: &str, url: &str, record: &str) -> Value {
             &json!({ "standby": "${{ params.standby }}" }),
             &json!({
                 "summary": "verifies that apim-east (Premium) can take a backup of tier Premium", "verified": true,
-                "facts": [fact("standby.tier", json!("Premium"), &seen), fact("standby.location", json!("North Europe"), &seen)],
+                "facts": [fact("standby.tier", "Premium", &seen), fact("standby.location", "North Europe", &seen)],
             })
         ),
         step(
@@ -213,8 +213,8 @@ fn steps(east: &str, url: &str, record: &str) -> Value {
             &json!({ "zone": "${{ params.zone }}", "record": "${{ params.record }}", "target": "apim-east.azure-api.net" }),
             &json!({
                 "summary": "api.contoso.com: apim-west.azure-api.net -> apim-east.azure-api.net, TTL 300 s -> 60 s", "verified": true,
-                "facts": [fact("record.target", json!("apim-west.azure-api.net"), &format!("GET {record}")),
-                          fact("record.ttl", json!(300), &format!("GET {record}"))],
+                "facts": [fact("record.target", "apim-west.azure-api.net", &format!("GET {record}")),
+                          fact("record.ttl", 300, &format!("GET {record}"))],
                 "requests": [{ "method": "PUT", "url": record, "headers": [["If-Match", "6775dc77-0156"]],
                     "body": { "properties": { "TTL": 60, "CNAMERecord": { "cname": "apim-east.azure-api.net" } } } }],
             })

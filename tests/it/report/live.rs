@@ -176,7 +176,7 @@ impl Glass {
     }
 
     fn text(&self) -> String {
-        self.rows.iter().map(|row| format!("{}\n", row.trim_end())).collect::<String>().trim_end().to_owned()
+        self.rows.iter().map(|row| row.trim_end()).collect::<Vec<_>>().join("\n").trim_end().to_owned()
     }
 }
 
