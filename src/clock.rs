@@ -68,6 +68,7 @@ impl Clock {
     }
 
     /// Cancel safe. Returns at once when `until` has passed.
+    #[expect(clippy::disallowed_methods, reason = "the one door to timers")]
     pub async fn sleep_until(&self, until: Timestamp) {
         loop {
             let left = until.duration_since(self.now());

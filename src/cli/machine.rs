@@ -30,24 +30,25 @@ impl Machine {
 
     /// How to write on stderr, where the story goes.
     pub fn style(&self) -> Style {
-        self.surrounded(std::io::stderr().is_terminal(), |around| around.style())
+        self.terminal(std::io::stderr().is_terminal()).0
     }
 
     /// How to write on stdout, where data goes.
     pub fn style_out(&self) -> Style {
-        self.surrounded(std::io::stdout().is_terminal(), |around| around.style())
+        self.terminal(std::io::stdout().is_terminal()).0
     }
 
     /// stderr is a terminal whose lines may be drawn over.
     pub fn can_redraw(&self) -> bool {
-        self.surrounded(std::io::stderr().is_terminal(), |around| around.can_redraw())
+        self.terminal(std::io::stderr().is_terminal()).1
     }
 
-    fn surrounded<T>(&self, is_terminal: bool, ask: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    /// How to write on a stream, and whether its lines may be drawn over.
+    fn terminal(&self, is_terminal: bool) -> (Style, bool) {
         let get = |name: &str| self.environment.get(name);
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(get).find(|value| !value.is_empty());
         let (no_color, forced, term, columns) = (get("NO_COLOR"), get("CLICOLOR_FORCE"), get("TERM"), get("COLUMNS"));
-        ask(&Surroundings {
+        let surroundings = Surroundings {
             is_terminal,
             no_color: no_color.as_deref(),
             clicolor_force: forced.as_deref(),
@@ -55,7 +56,8 @@ impl Machine {
             columns: columns.as_deref(),
             measured: measure().map(|(_, columns)| columns),
             locale: locale.as_deref(),
-        })
+        };
+        (surroundings.style(), surroundings.can_redraw())
     }
 
     pub fn holder(&self, since: Timestamp) -> Holder {

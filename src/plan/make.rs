@@ -167,6 +167,7 @@ async fn probe_all(
     order.iter().map(|place| drafts[*place].take().expect("every ordered step was probed")).collect()
 }
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way")]
 enum Prepared {
     Call(Call),
     Draft(Draft),

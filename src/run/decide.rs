@@ -318,6 +318,7 @@ fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
 }
 
 /// Undoes what `on_failure: undo` says, in reverse order, then ends the drive.
+#[expect(clippy::unnecessary_wraps, reason = "a sibling of `decide_end`, whose result it is")]
 fn decide_failure(state: &State, reason: String, error: &StepError) -> Option<Event> {
     let undo_failed =
         state.failed.iter().any(|place| matches!(state.steps[*place].state, StepState::UndoFailed { .. }));

@@ -541,7 +541,7 @@ pub(super) fn settled(attempt: Attempt, error: Option<StepError>, verdict: &Verd
             let operation = operation.clone().or_else(|| attempt.operation.clone());
             let window = attempt.deadline.duration_since(attempt.since);
             let deadline = if attempt.deadline > at { attempt.deadline } else { at + window };
-            StepState::Running { attempt: Attempt { operation, deadline, ..attempt }, follow: true }
+            StepState::Running { attempt: Attempt { deadline, operation, ..attempt }, follow: true }
         }
         Verdict::Failed { error } => StepState::Failed { error: error.clone() },
         Verdict::Unknown { reason, remedy } => StepState::InDoubt {
