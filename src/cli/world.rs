@@ -78,10 +78,7 @@ pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result
             }
             simulated(session, world, clock).await
         }
-        (None, None) => Err(Failure::usage(
-            "no site: where shall this act?",
-            "give --site FILE (see examples/site.yaml), or try it on a simulated Azure with --simulate",
-        )),
+        (None, None) => Err(no_site()),
         (Some(_), Some(_)) => Err(Failure::usage("both --site and --simulate", "give one of them")),
     }
 }
@@ -104,6 +101,14 @@ pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) ->
     let world = World::from_snapshot(snapshot, clock.clone()).map_err(|error| unusable(error.to_string()))?;
     world.persist_to(&path).map_err(|error| unusable(error.to_string()))?;
     simulated(session, world, clock).await
+}
+
+/// Nobody said where to act.
+pub fn no_site() -> Failure {
+    Failure::usage(
+        "no site: where shall this act?",
+        "give --site FILE (see examples/site.yaml), or try it on a simulated Azure with --simulate",
+    )
 }
 
 /// The clock of a site: the machine's, or the one that a simulator shares.
