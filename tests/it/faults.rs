@@ -2,6 +2,7 @@
 //! Every test says how the run ends, how often Azure was changed, and what the operator is told.
 
 mod names;
+mod people;
 mod plan_time;
 mod restore;
 
