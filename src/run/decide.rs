@@ -345,16 +345,16 @@ fn is_undoable(state: &State, place: usize) -> bool {
         && record.changes > 0
 }
 
-/// A value for messages: the arguments of a running step.
+/// The arguments that the task of a step works with, when something is going on for it.
 pub fn arguments(state: &State, place: usize) -> Option<&Map<String, Value>> {
     match &state.steps[place].state {
         StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(&attempt.arguments),
+        StepState::Undoing { .. } => Some(&state.steps[place].arguments),
         StepState::Pending { .. }
         | StepState::Waiting { .. }
         | StepState::Succeeded { .. }
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
-        | StepState::Undoing { .. }
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     }

@@ -5,6 +5,7 @@ mod names;
 mod people;
 mod plan_time;
 mod restore;
+mod undo;
 
 use std::time::Duration;
 
