@@ -1,6 +1,7 @@
 //! What goes wrong, end to end: the real engine and the real actions against a world with faults, on the paused clock.
 //! Every test says how the run ends, how often Azure was changed, and what the operator is told.
 
+mod calls;
 mod names;
 mod people;
 mod plan_time;
