@@ -25,7 +25,7 @@ const RESTORE: &str = "/restore?";
 const POLL: &str = "/operationresults/";
 
 fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(60 * minutes)
+    Duration::from_mins(minutes)
 }
 
 /// The built-in world with these faults.
