@@ -1,10 +1,12 @@
 //! What goes wrong, end to end: the real engine and the real actions against a world with faults, on the paused clock.
 //! Every test says how the run ends, how often Azure was changed, and what the operator is told.
 
+mod calls;
 mod names;
 mod people;
 mod plan_time;
 mod restore;
+mod undo;
 
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ const RESTORE: &str = "/restore?";
 const POLL: &str = "/operationresults/";
 
 fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(60 * minutes)
+    Duration::from_mins(minutes)
 }
 
 /// The built-in world with these faults.

@@ -49,7 +49,7 @@ fn a_record_that_is_at_the_target_already_is_not_written() {
     on_paused_clock(async {
         let mut scenario = Scenario::default();
         let record = scenario.zone.records.get_mut("api").unwrap();
-        (record.target, record.ttl) = (NEW_TARGET.to_owned(), Duration::from_secs(60));
+        (record.target, record.ttl) = (NEW_TARGET.to_owned(), minutes(1));
         let mut stage = Stage::flagship(scenario);
         let state = stage.start(None).await.unwrap();
         assert_recovered(&state, &stage, Changes { puts: 0, ..ONCE });
