@@ -347,20 +347,12 @@ fn is_undoable(state: &State, place: usize) -> bool {
         && record.changes > 0
 }
 
-<<<<<<< HEAD
 /// The arguments of what goes on for a step, every expression resolved. `None`: nothing does.
 pub fn arguments(state: &State, place: usize) -> Option<Arc<Map<String, Value>>> {
     match &state.steps[place].state {
         StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(attempt.arguments.clone()),
         // They were resolved when the step ran, and outputs never leave the scope.
         StepState::Undoing { .. } => state.scope.resolve(&state.planned(place).arguments).ok().map(Arc::new),
-=======
-/// The arguments that the task of a step works with, when something is going on for it.
-pub fn arguments(state: &State, place: usize) -> Option<&Map<String, Value>> {
-    match &state.steps[place].state {
-        StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(&attempt.arguments),
-        StepState::Undoing { .. } => Some(&state.steps[place].arguments),
->>>>>>> faults
         StepState::Pending { .. }
         | StepState::Waiting { .. }
         | StepState::Succeeded { .. }

@@ -157,8 +157,6 @@ pub struct StepRecord {
     pub ended_at: Option<Timestamp>,
     /// Attempts begun in all.
     pub attempts: u32,
-    /// Of the last attempt, every expression resolved; none yet: empty. An undo takes back just these.
-    pub arguments: Arc<Map<String, Value>>,
     /// The last notice, and until when it holds.
     pub note: Option<(String, Option<Timestamp>)>,
     /// Changes announced so far, in all attempts.
@@ -232,7 +230,6 @@ impl State {
             started_at: None,
             ended_at: None,
             attempts: 0,
-            arguments: Arc::default(),
             note: None,
             changes: 0,
             approvals: Vec::new(),
@@ -362,8 +359,7 @@ impl State {
         let record = &mut self.steps[place];
         record.state = transition::next(&record.state, at, event)?;
         match event {
-            Event::StepStarted { attempt, arguments, .. } => {
-                record.arguments.clone_from(arguments);
+            Event::StepStarted { attempt, .. } => {
                 record.started_at.get_or_insert(at);
                 record.attempts = record.attempts.max(*attempt);
                 record.note = None;
