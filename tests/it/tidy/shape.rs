@@ -11,10 +11,14 @@ const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 100;
 
 /// Files that may be longer, and why.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] = &[(
+    "src/action/propagation.rs",
+    "one action: ask every server, judge what they say, wait for the old answer to drain",
+)];
 
 /// Functions that may be longer, and why.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] =
+    &[("tests/it/report/fixture.rs", "steps", "a table of the flagship's eight steps")];
 
 /// Names that say nothing about what stands behind them.
 const EMPTY_NAMES: &[&str] = &[
