@@ -11,10 +11,17 @@ const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 100;
 
 /// Files that may be longer, and why.
-const LONG_FILES: &[(&str, &str)] = &[(
-    "src/action/propagation.rs",
-    "one action: ask every server, judge what they say, wait for the old answer to drain",
-)];
+const LONG_FILES: &[(&str, &str)] = &[
+    ("src/runbook/catalog.rs", "a table: one entry an action"),
+    (
+        "src/action/propagation.rs",
+        "one action: ask every server, judge what they say, wait for the old answer to drain",
+    ),
+    ("src/action/restore_follow.rs", "one question, what became of a restore, asked by a driver and by a probe"),
+    ("src/runbook/problem/mistake.rs", "a list: one constructor a mistake"),
+    ("src/run/engine.rs", "one owner of state, journal and tasks"),
+    ("src/run/state.rs", "one fold"),
+];
 
 /// Functions that may be longer, and why.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] =
