@@ -67,6 +67,14 @@ impl Clock {
         self.sleep_until(until).await;
     }
 
+    /// Waits as long as an answer of the network is waited for. Cancel safe. Simulated time may be fast, but sockets and
+    /// processors are not: a simulated patience never ends before half a second of the machine's own time has passed.
+    pub async fn patience(&self, duration: Duration) {
+        let least = Duration::from_millis(500).mul_f64(self.speed());
+        let simulated = matches!(self, Self::Scaled { .. });
+        self.sleep(if simulated { duration.max(least) } else { duration }).await;
+    }
+
     /// Cancel safe. Returns at once when `until` has passed.
     #[expect(clippy::disallowed_methods, reason = "the one door to timers")]
     pub async fn sleep_until(&self, until: Timestamp) {

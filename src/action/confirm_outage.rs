@@ -200,7 +200,7 @@ async fn ask_resource_manager(
 ) -> (Evidence, Option<(String, u16)>) {
     let answer = tokio::select! {
         answer = apim::get_service(arm, &arguments.service) => answer,
-        () = context.clock.sleep(PATIENCE) => return (unknown(&no_answer(), false), None),
+        () = context.clock.patience(PATIENCE) => return (unknown(&no_answer(), false), None),
     };
     match answer {
         Ok(service) => {
@@ -239,7 +239,7 @@ fn usual_door(service: &apim::Service) -> Option<(String, u16)> {
 async fn ask_health(arguments: &ConfirmOutage, context: &Context, arm: &Arm) -> Evidence {
     let answer = tokio::select! {
         answer = health::availability(arm, &arguments.service) => answer,
-        () = context.clock.sleep(PATIENCE) => return unknown(&no_answer(), false),
+        () = context.clock.patience(PATIENCE) => return unknown(&no_answer(), false),
     };
     match answer {
         Ok(availability) => {

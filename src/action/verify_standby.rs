@@ -129,7 +129,7 @@ async fn ask_active(active: Option<&ResourceId>, context: &Context) -> Option<Re
     let id = active?;
     let answer = tokio::select! {
         answer = apim::get_service(&context.arm, id) => answer.map_err(|failure| failure.to_string()),
-        () = context.clock.sleep(PATIENCE_WITH_ACTIVE) => {
+        () = context.clock.patience(PATIENCE_WITH_ACTIVE) => {
             Err(format!("no answer within {} s", PATIENCE_WITH_ACTIVE.as_secs()))
         }
     };

@@ -113,7 +113,7 @@ pub struct Where {
     /// Act on a simulated Azure inside this process; no site file is needed
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub simulate: Option<String>,
-    /// Simulated seconds in a real one [default: 300; 60 when a person at the terminal gives the approvals]
+    /// Simulated seconds in a real one [default: 120; 60 when a person at the terminal gives the approvals]
     #[arg(long, value_name = "N", value_parser = speed, requires = "simulate")]
     pub speed: Option<f64>,
     /// Write every request that the simulator gets to this file, as JSON Lines

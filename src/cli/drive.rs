@@ -90,7 +90,7 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     drop(views.kept);
     drop(lock);
     let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
-    print_summary(session, &state, scene.clock.now());
+    print_summary(session, &state, scene.clock.now(), scene.simulation.is_none());
     Ok(exit(&state, scene.clock.now()))
 }
 
@@ -113,7 +113,8 @@ impl Views {
     /// JSON Lines on stdout, a live view on a terminal, else plain lines on stderr. Without a thread to draw it
     /// there is no view, and the run goes on.
     fn start(session: &Session, state: &State, scene: &Scene, asks_here: bool, next: u64) -> Self {
-        let (style, voice) = (session.machine.style(), Voice { commands: session.commands(), asks_here });
+        let (style, voice) =
+            (session.machine.style(), Voice { commands: session.commands(scene.simulation.is_none()), asks_here });
         let started = if session.json() {
             Outlet::start(Box::new(std::io::stdout())).map(|outlet| {
                 let inlet = outlet.inlet();
@@ -150,9 +151,9 @@ fn exit(state: &State, now: Timestamp) -> Exit {
 }
 
 /// The story goes to stderr; with `--output json` the events are the data already.
-pub fn print_summary(session: &Session, state: &State, now: Timestamp) {
+pub fn print_summary(session: &Session, state: &State, now: Timestamp, site_lives: bool) {
     let standing = Standing::of(state, Some(false));
-    eprint!("{}", Summary::of(state, standing, now, &session.commands()).text(&session.machine.style()));
+    eprint!("{}", Summary::of(state, standing, now, &session.commands(site_lives)).text(&session.machine.style()));
 }
 
 /// SIGINT or SIGTERM once: stop and detach. Twice: leave at once; the journal is whole.

@@ -35,13 +35,14 @@ impl Session {
         self.everywhere.output == Output::Json
     }
 
-    /// How to write commands that find the same runs.
-    pub fn commands(&self) -> Commands {
+    /// How to write commands that find the same runs. `site_lives`: the site outlives this process, so that commands
+    /// which ask it make sense.
+    pub fn commands(&self, site_lives: bool) -> Commands {
         let options = match &self.everywhere.state {
             Some(state) => format!("--state {}", state.display()),
             None => String::new(),
         };
-        Commands { options, ..Commands::default() }
+        Commands { options, site_lives, ..Commands::default() }
     }
 }
 

@@ -103,7 +103,7 @@ pub async fn abort(session: &Session, run: &str, reason: String) -> Result<Exit,
     };
     let (state, loaded) = directory.load()?;
     if state.is_over() {
-        drive::print_summary(session, &state, Clock::Wall.now());
+        drive::print_summary(session, &state, Clock::Wall.now(), !directory.world_path().is_file());
         return Err(Failure::refused(
             format!("run `{run}` is over already"),
             format!("`lifeboat status {run}` shows how it ended"),

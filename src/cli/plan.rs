@@ -29,6 +29,7 @@ pub async fn make(
     let mode = match mode {
         Some(mode) => mode,
         None if place.simulate.is_some() => Mode::Unplanned,
+        None if place.site.is_none() => return Err(world::no_site()),
         None => {
             return Err(Failure::usage(
                 "no mode: why is the runbook run?",

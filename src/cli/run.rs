@@ -87,7 +87,7 @@ pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Fai
         );
     }
     if state.is_over() {
-        drive::print_summary(session, &state, crate::clock::Clock::Wall.now());
+        drive::print_summary(session, &state, crate::clock::Clock::Wall.now(), !directory.world_path().is_file());
         return Err(Failure::refused(
             format!("run `{run}` is over"),
             format!("`lifeboat status {run}` shows how it ended; start a new run"),

@@ -40,7 +40,7 @@ pub fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure
     let directory = world::store(session, None)?.open(run)?;
     let (state, _) = directory.load()?;
     let standing = Standing::of(&state, Some(directory.is_driven()));
-    let status = Status::of(&state, standing, now(&state), &session.commands());
+    let status = Status::of(&state, standing, now(&state), &session.commands(!directory.world_path().is_file()));
     let style = session.machine.style_out();
     if session.json() {
         print(&serde_json::to_string_pretty(&status).expect("text keys"))

@@ -209,7 +209,7 @@ async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Conte
     let probed = tokio::select! {
         biased;
         probed = action::probe(kind, &call, context) => probed,
-        () = context.clock.sleep(PROBE_TIMEOUT) => Err(StepError::new(
+        () = context.clock.patience(PROBE_TIMEOUT) => Err(StepError::new(
             crate::run::Disposition::Retryable,
             "probe-timeout",
             format!("no answer within {}", span::format(PROBE_TIMEOUT)),

@@ -6,7 +6,6 @@ use super::{Standing, world};
 use crate::{
     run::{Outcome, RunId, State, StepState},
     runbook::ActionKind,
-    site::Credential,
 };
 
 /// How commands are written so that they can be copied: what this process was called with.
@@ -16,11 +15,13 @@ pub struct Commands {
     pub program: String,
     /// Options that every command about a run needs to find it, such as `--site site.yaml`. Empty: none.
     pub options: String,
+    /// The site still answers after this process: false for a simulator that lived inside it.
+    pub site_lives: bool,
 }
 
 impl Default for Commands {
     fn default() -> Self {
-        Self { program: "lifeboat".to_owned(), options: String::new() }
+        Self { program: "lifeboat".to_owned(), options: String::new(), site_lives: true }
     }
 }
 
@@ -57,7 +58,7 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.push(say("resume", "look what became of what was sent, then go on; nothing is sent twice"));
             list.push(say("abort", "give the run up and say what is left behind"));
         }
-        Standing::Ended(Outcome::Succeeded) => {
+        Standing::Ended(Outcome::Succeeded | Outcome::Undone | Outcome::Aborted) => {
             list.push(say("status", "every step and what it saw"));
             list.push(say("verify", "prove that the journal is whole"));
         }
@@ -80,11 +81,10 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.push(say("status", "where it stopped"));
             list.push(say("abort", "give the run up and say what is left behind"));
         }
-        Standing::Ended(Outcome::Undone | Outcome::Aborted) => {
-            list.push(say("status", "every step and what it saw"));
-        }
     }
-    list.extend(questions(state));
+    if commands.site_lives {
+        list.extend(questions(state));
+    }
     list
 }
 
@@ -97,13 +97,13 @@ fn approvals(state: &State, commands: &Commands) -> Vec<Advice> {
 
 /// Commands that ask DNS where traffic goes, for every record that the run may have moved.
 fn questions(state: &State) -> Vec<Advice> {
-    // The simulator inside the process has gone with it: nobody would answer.
-    if state.plan.site.credential == Credential::Simulated {
-        return Vec::new();
-    }
     let touched = state.plan.steps.iter().enumerate().filter(|(place, planned)| {
         planned.action == ActionKind::FlipCname && !matches!(state.steps[*place].state, StepState::Pending { .. })
     });
+    let why = match state.plan.site.simulated {
+        Some(_) => "ask DNS where traffic goes, as long as the simulator serves",
+        None => "ask DNS where traffic goes now",
+    };
     let mut list = Vec::new();
     for (place, _) in touched {
         let Some(hostname) = world::hostname(state, place) else { continue };
@@ -115,10 +115,7 @@ fn questions(state: &State) -> Vec<Advice> {
             Some(server) => format!(" -p {} @{}", server.port(), server.ip()),
             None => String::new(),
         };
-        list.push(Advice {
-            command: format!("dig +short{server} {hostname} CNAME"),
-            why: "ask DNS where traffic goes now".to_owned(),
-        });
+        list.push(Advice { command: format!("dig +short{server} {hostname} CNAME"), why: why.to_owned() });
     }
     list
 }

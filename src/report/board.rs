@@ -34,6 +34,9 @@ const MOST_PENDING: usize = 8;
 /// Columns of the bar of a long step.
 const BAR: usize = 14;
 
+/// Narrower than this, a row is cut wherever it has to be.
+const MOST_COLUMNS_FOR_NAMES: usize = 32;
+
 /// Rows that are not steps: header, counts, and a line for the cursor.
 const FRAME_ROWS: usize = 4;
 
@@ -264,6 +267,10 @@ impl Board {
     fn row(&self, place: usize, row: &Row, now: Timestamp, wide: usize, style: &Style) -> String {
         let step = &self.plan.steps[place];
         let expected = SignedDuration::try_from(step.expected).unwrap_or(SignedDuration::MAX);
+        let least = format!("  {} {:7}  {}", style.symbol(row.symbol), row.word, step.id);
+        if style.width < MOST_COLUMNS_FOR_NAMES.min(columns(&least)) {
+            return fit(&least, style.width, style);
+        }
         let mut line = format!(
             "  {} {}  {}",
             style.mark(row.symbol),
@@ -289,7 +296,7 @@ impl Board {
             add(&format!("attempt {} of {}", row.attempt, step.retry.attempts), Symbol::Waiting);
         }
         if let Some((message, until)) = &row.note {
-            let left = until.map(|until| until.duration_since(now)).filter(jiff::SignedDuration::is_positive);
+            let left = until.map(|until| until.duration_since(now)).filter(SignedDuration::is_positive);
             let left = left.map(|left| format!(", {} left", precise(left))).unwrap_or_default();
             let used = columns(&line) + 2;
             let room = style.width.saturating_sub(used + columns(&left));

@@ -21,6 +21,9 @@ struct Line<'a> {
 }
 
 /// One line with its line feed.
+///
+/// # Panics
+/// Never: events have text keys and hold nothing that cannot be written as JSON.
 pub fn line(seq: u64, at: Timestamp, run: &RunId, event: &Event) -> String {
     let line = Line { v: FORMAT, seq, at, run, event };
     let mut text = serde_json::to_string(&line).expect("events have text keys and no maps that can fail");

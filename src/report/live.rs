@@ -14,7 +14,7 @@ use std::{
 };
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::{board::Board, story::Voice};
 use crate::{
@@ -26,15 +26,18 @@ use crate::{
 /// Eight times a second: a countdown looks alive, and a serial console keeps up.
 const TICK: Duration = Duration::from_millis(125);
 
-/// Writes a line that stays.
-type WriteLine = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+/// Redraws a second that indicatif lets through: more than there are ticks, so that none is dropped.
+const MOST_DRAWS: u8 = 60;
+
+/// Writes one line.
+pub type LineWriter = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
 
 /// Where the view is drawn.
 pub struct Canvas {
     /// A new target for the lines that are redrawn.
     pub target: Box<dyn Fn() -> ProgressDrawTarget + Send>,
     /// Writes a line that stays; called while nothing else is drawn.
-    pub write: WriteLine,
+    pub write: LineWriter,
     /// Rows and columns now.
     pub size: Box<dyn Fn() -> (usize, usize) + Send>,
 }
@@ -51,13 +54,61 @@ impl Canvas {
         let writer = term.clone();
         let measured = term.clone();
         Self {
-            target: Box::new(move || ProgressDrawTarget::term(term.clone(), 60)),
+            target: Box::new(move || ProgressDrawTarget::term_like_with_hz(Box::new(Screen(term.clone())), MOST_DRAWS)),
             write: Box::new(move |line| writer.write_line(line).and_then(|()| writer.flush())),
             size: Box::new(move || {
                 let (rows, columns) = measured.size();
                 (usize::from(rows), usize::from(columns))
             }),
         }
+    }
+}
+
+/// A terminal whose cursor rests at the start of the last line. What the terminal echoes (`^C`, a stray key) then
+/// lands on a line that is drawn again at once, and does not push the view down by wrapping at its end.
+#[derive(Debug)]
+struct Screen(Term);
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        self.0.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.write_str("\r")?;
+        self.0.flush()
     }
 }
 

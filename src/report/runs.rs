@@ -7,7 +7,7 @@ use super::{Standing, step};
 use crate::{
     run::{RunId, State},
     runbook::{ActionKind, Mode, StepId},
-    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad},
+    style::{Page, Style, Symbol, columns, duration, one_line, pad},
 };
 
 /// One run, or one journal that cannot be read.
@@ -28,7 +28,7 @@ pub enum Row {
         step: Option<StepId>,
         /// The state of that step in words.
         #[serde(skip_serializing_if = "Option::is_none")]
-        step_state: Option<&'static str>,
+        step_state: Option<String>,
     },
     Unreadable {
         run: String,
@@ -44,7 +44,7 @@ impl Row {
         let current = place.map(|place| {
             let planned = state.planned(place);
             let approval = planned.action == ActionKind::Approval;
-            (planned.id.clone(), step::word(&state.steps[place].state, standing, approval).0)
+            (planned.id.clone(), step::word(&state.steps[place].state, standing, approval).0.to_owned())
         });
         let (step, step_state) = current.unzip();
         Self::Run {
@@ -85,46 +85,72 @@ pub fn table(rows: &[Row], style: &Style) -> String {
         page.line("no runs yet");
         return page.text();
     }
-    let cells: Vec<([String; 6], Symbol)> = rows.iter().map(cells).collect();
+    let lines: Vec<Line> = rows.iter().map(line).collect();
     let head = ["RUN", "STATE", "MODE", "STARTED", "TOOK", "STEPS"];
     let width = |column: usize| {
-        let widest = cells.iter().map(|(cells, _)| columns(&cells[column])).max().unwrap_or_default();
-        widest.max(head[column].len())
+        let widest = lines.iter().filter_map(|line| line.cells.get(column)).map(|cell| columns(cell)).max();
+        widest.unwrap_or_default().max(head[column].len())
     };
     let widths: [usize; 6] = std::array::from_fn(width);
-    let titles = head.iter().zip(widths).map(|(title, width)| pad(title, width)).collect::<Vec<_>>().join("  ");
-    page.line(&page.style.dim(titles.trim_end()));
-    for (cells, symbol) in &cells {
-        let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let left = style.columns().saturating_sub(columns(&line));
-            let cell = if column == 5 { fit(cell, left.max(12), style) } else { pad(cell, widths[column]) };
-            let cell = if column == 1 { style.toned(*symbol, cell) } else { cell };
-            line.push_str(&cell);
-            line.push_str("  ");
+    let mut titles = head.iter().zip(widths).map(|(title, width)| pad(title, width)).collect::<Vec<_>>().join("  ");
+    let table = columns(&titles);
+    let beside = lines.iter().all(|line| table + 2 + columns(&line.rest) <= style.columns());
+    if beside {
+        titles.push_str("  RUNBOOK");
+    }
+    page.line(&style.dim(titles.trim_end()));
+    for line in &lines {
+        let cells = line.cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
+            let cell = pad(cell, width);
+            if column == 1 { style.toned(line.symbol, cell) } else { cell }
+        });
+        let row = cells.collect::<Vec<_>>().join("  ");
+        if beside {
+            page.line(&format!("{}  {}", pad(&row, table), line.rest));
+        } else {
+            page.line(&row);
+            page.hang("    ", &line.rest);
         }
-        page.line(&line);
     }
     page.text()
 }
 
-fn cells(row: &Row) -> ([String; 6], Symbol) {
+/// A row in words.
+struct Line {
+    cells: Vec<String>,
+    /// The runbook and the step that matters, or why the journal cannot be read.
+    rest: String,
+    symbol: Symbol,
+}
+
+fn line(row: &Row) -> Line {
     match row {
-        Row::Run { run, mode, standing, started_at, elapsed_s, steps_done, steps_in_all, step, step_state, .. } => {
-            let current = step.as_ref().zip(*step_state).map(|(step, state)| format!(", {step} {state}"));
-            let cells = [
+        Row::Run {
+            run,
+            runbook,
+            mode,
+            standing,
+            started_at,
+            elapsed_s,
+            steps_done,
+            steps_in_all,
+            step,
+            step_state,
+        } => {
+            let current = step.as_ref().zip(step_state.as_ref()).map(|(step, state)| format!(": {step} {state}"));
+            let cells = vec![
                 run.to_string(),
                 standing.word().to_owned(),
                 mode.to_string(),
-                moment(*started_at),
+                started_at.strftime("%Y-%m-%d %H:%MZ").to_string(),
                 duration(SignedDuration::from_secs(*elapsed_s)),
-                format!("{steps_done}/{steps_in_all}{}", current.unwrap_or_default()),
+                format!("{steps_done}/{steps_in_all}"),
             ];
-            (cells, standing.symbol())
+            let rest = format!("{}{}", one_line(runbook), current.unwrap_or_default());
+            Line { cells, rest, symbol: standing.symbol() }
         }
         Row::Unreadable { run, error } => {
-            let none = String::new;
-            ([run.clone(), "unreadable".to_owned(), none(), none(), none(), error.clone()], Symbol::Failed)
+            Line { cells: vec![run.clone(), "unreadable".to_owned()], rest: error.clone(), symbol: Symbol::Failed }
         }
     }
 }

@@ -34,8 +34,14 @@ pub struct Status {
 
 impl Status {
     pub fn of(state: &State, standing: Standing, now: Timestamp, commands: &Commands) -> Self {
+        let mut summary = Summary::of(state, standing, now, commands);
+        if !standing.may_be_driven() {
+            // It would lead right here again.
+            let here = commands.about("status", &state.run, "");
+            summary.next.retain(|advice| advice.command != here);
+        }
         Self {
-            summary: Summary::of(state, standing, now, commands),
+            summary,
             driver: state.driver.as_ref().map(|driver| format!("{}@{}", driver.name, driver.host)),
             generation: state.generation,
             plan_digest: state.plan.digest.clone(),
@@ -95,7 +101,11 @@ impl Status {
         let room = BRIEF_LINES - lines.len() - tail.len();
         lines.extend(self.brief_steps(room, &style));
         lines.extend(tail);
-        lines.iter().map(|line| format!("{}\n", fit(line.trim_end(), style.columns(), &style))).collect()
+        let mut page = Page::new(&style);
+        for line in lines {
+            page.line(&fit(line.trim_end(), style.columns(), &style));
+        }
+        page.text()
     }
 
     /// `RTO met, RPO missed`
@@ -103,7 +113,7 @@ impl Status {
         let word = |judgement| match judgement {
             Judgement::Met => "met",
             Judgement::Missed => "missed",
-            Judgement::Unknown => "not known yet",
+            Judgement::Unknown => "open",
             Judgement::NotSet => "not set",
         };
         let objectives = &self.summary.objectives;

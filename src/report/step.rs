@@ -21,8 +21,9 @@ pub struct StepView {
     pub id: StepId,
     pub action: ActionKind,
     pub effect: Effect,
-    /// `pending running asking waiting in-doubt detached interrupted succeeded failed skipped undoing undone undo-failed`,
-    /// with a space for the hyphen.
+    /// In words: `pending`, `running`, `asking`, `waiting`, `in doubt`, `detached`, `interrupted`, `succeeded`,
+    /// `failed`, `skipped`, `undoing`, `undone`, `undo failed`. In JSON with a hyphen for the space.
+    #[serde(serialize_with = "hyphenated")]
     pub state: &'static str,
     #[serde(skip)]
     pub symbol: Symbol,
@@ -70,7 +71,7 @@ impl StepView {
             ended_at: record.ended_at,
             elapsed_s: record.started_at.map(|started| until.duration_since(started).as_secs()),
             expected_s: planned.expected.as_secs(),
-            note: note(record),
+            note: note(record, standing),
             error: error(&record.state).cloned(),
             unsettled: unsettled(&record.state).cloned(),
             operation: attempt(&record.state).and_then(|attempt| Some(attempt.operation.as_ref()?.url.clone())),
@@ -85,6 +86,11 @@ impl StepView {
     pub fn needs_attention(&self) -> bool {
         self.error.is_some() || !matches!(self.symbol, Symbol::Pending | Symbol::Done | Symbol::Running)
     }
+}
+
+/// Words for people become words for programs.
+fn hyphenated<S: serde::Serializer>(word: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&word.replace(' ', "-"))
 }
 
 /// What is true of a step that a process may or may not be at work on.
@@ -154,14 +160,17 @@ fn unsettled(state: &StepState) -> Option<&Unsettled> {
     }
 }
 
-fn note(record: &StepRecord) -> Option<String> {
+/// Until when something is awaited only matters while somebody waits.
+fn note(record: &StepRecord, standing: Standing) -> Option<String> {
     match (&record.state, &record.note) {
         (StepState::Skipped { reason }, _) => Some(reason.clone()),
         (StepState::Waiting { next_attempt, until, .. }, _) => {
             Some(format!("attempt {next_attempt} at {}", time(*until)))
         }
-        (_, Some((message, Some(until)))) => Some(format!("{message}, until {}", time(*until))),
-        (_, Some((message, None))) => Some(message.clone()),
+        (_, Some((message, Some(until)))) if standing.may_be_driven() => {
+            Some(format!("{message}, until {}", time(*until)))
+        }
+        (_, Some((message, _))) => Some(message.clone()),
         (_, None) => None,
     }
 }

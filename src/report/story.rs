@@ -159,7 +159,10 @@ fn succeeded(at: Timestamp, state: &State, step: &StepId) -> Sentence {
     let took = record.and_then(|record| record.started_at).map(|started| at.duration_since(started));
     let took = took.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
     let outcome = state.place(step).and_then(|place| outcome(state, place)).unwrap_or_default();
-    Sentence::new(Weight::News, Symbol::Done, Some(step), format!("done{took}{outcome}"))
+    let approval = state.place(step).is_some_and(|place| state.planned(place).action == ActionKind::Approval);
+    // That somebody approved has just been said.
+    let weight = if approval { Weight::Detail } else { Weight::News };
+    Sentence::new(weight, Symbol::Done, Some(step), format!("done{took}{outcome}"))
 }
 
 /// The one output that people want to see.
@@ -191,32 +194,17 @@ fn outcome(state: &State, place: usize) -> Option<String> {
 }
 
 fn failed(at: Timestamp, state: &State, step: &StepId, error: &StepError, retry_at: Option<Timestamp>) -> Sentence {
-    match retry_at {
-        Some(again) => {
-            let next = state.place(step).and_then(|place| match &state.steps[place].state {
-                StepState::Waiting { next_attempt, .. } => {
-                    Some(format!("attempt {next_attempt} of {}", state.planned(place).retry.attempts))
-                }
-                StepState::Pending { .. }
-                | StepState::Running { .. }
-                | StepState::InDoubt { .. }
-                | StepState::Succeeded { .. }
-                | StepState::Failed { .. }
-                | StepState::Skipped { .. }
-                | StepState::Undoing { .. }
-                | StepState::Undone
-                | StepState::UndoFailed { .. } => None,
-            });
-            let next = next.unwrap_or_else(|| "again".to_owned());
-            let text = format!("not yet: {error}; {next} in {}", duration(again.duration_since(at)));
-            Sentence::new(Weight::Detail, Symbol::Waiting, Some(step), text)
-        }
-        None => {
-            let tolerated = state.place(step).is_some_and(|place| state.tolerated(place));
-            let text = format!("failed: {error} [{}]{}", error.code, if tolerated { "; the run goes on" } else { "" });
-            Sentence::new(Weight::News, Symbol::Failed, Some(step), text).hint(&error.hint)
-        }
+    let place = state.place(step);
+    if let Some(again) = retry_at {
+        let allowed = place.map_or(1, |place| state.planned(place).retry.attempts);
+        let made = place.map_or(1, |place| state.steps[place].attempts);
+        let wait = duration(again.duration_since(at));
+        let text = format!("not yet: {error}; attempt {} of {allowed} in {wait}", made + 1);
+        return Sentence::new(Weight::Detail, Symbol::Waiting, Some(step), text);
     }
+    let goes_on = if place.is_some_and(|place| state.tolerated(place)) { "; the run goes on" } else { "" };
+    let text = format!("failed: {error} [{}]{goes_on}", error.code);
+    Sentence::new(Weight::News, Symbol::Failed, Some(step), text).hint(&error.hint)
 }
 
 fn settled(step: &StepId, verdict: &Verdict) -> Sentence {

@@ -13,12 +13,18 @@ use super::{
 use crate::{
     run::{Outcome, RunId, State},
     runbook::Mode,
-    style::{Page, Style, Symbol, columns, duration, moment, one_line, pad},
+    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad},
 };
 
 /// Version of the JSON form. Changelog:
 /// 1. The first.
 pub const FORMAT: u32 = 1;
+
+/// A command that is longer pushes its explanation to the next line, and nobody else's.
+const WIDEST_COMMAND: usize = 44;
+
+/// Columns of one detail of an error; all of it is in the JSON form.
+const WIDEST_DETAIL: usize = 300;
 
 /// What a person or a program should know when a drive has ended, or when somebody asks.
 #[derive(Clone, Debug, Serialize)]
@@ -141,7 +147,7 @@ impl Summary {
             page.hang(
                 &format!("  {} ", style.mark(Symbol::Doubt)),
                 &format!(
-                    "step {}: an operation was accepted at {} and nobody has seen its end:",
+                    "step {}: an operation begun at {} was accepted, and nobody has seen its end:",
                     operation.step,
                     moment(operation.since)
                 ),
@@ -156,26 +162,26 @@ impl Summary {
             return;
         }
         page.heading("Objectives");
-        objective(
-            page,
-            "RTO",
-            "time to recover",
-            rto,
-            match self.standing {
-                Standing::Ended(Outcome::Succeeded) => "recovered in",
-                Standing::Ended(_) | Standing::Driven | Standing::Abandoned | Standing::Unknown => "not recovered yet:",
-            },
-        );
-        objective(
-            page,
-            "RPO",
-            "age of the data",
-            rpo,
-            match rpo.judgement {
-                Judgement::Met | Judgement::Missed => "the backup's age was",
-                Judgement::Unknown | Judgement::NotSet => "nothing restored yet; the chosen backup's age was",
-            },
-        );
+        let took = rto.reached.map_or_else(|| "a time that is not known".to_owned(), say);
+        let recovery = match self.standing {
+            Standing::Ended(Outcome::Succeeded) => format!("recovered in {took}"),
+            Standing::Ended(Outcome::Undone | Outcome::Aborted) => {
+                format!("this run ended after {took}, not recovered")
+            }
+            Standing::Ended(Outcome::Failed | Outcome::Refused | Outcome::Stuck | Outcome::Interrupted)
+            | Standing::Driven
+            | Standing::Abandoned
+            | Standing::Unknown => format!("not recovered, {took} so far"),
+        };
+        objective(page, "RTO", rto, &recovery);
+        let age = match (rpo.judgement, rpo.reached) {
+            (_, None) => "no backup was chosen yet".to_owned(),
+            (Judgement::Unknown, Some(age)) => format!("nothing is restored; the chosen backup is {} old", say(age)),
+            (Judgement::Met | Judgement::Missed | Judgement::NotSet, Some(age)) => {
+                format!("the backup was {} old when the run began", say(age))
+            }
+        };
+        objective(page, "RPO", rpo, &age);
     }
 
     pub(super) fn attention(&self, page: &mut Page) {
@@ -192,10 +198,10 @@ impl Summary {
     pub(super) fn next(&self, page: &mut Page) {
         let style = page.style;
         page.heading("Next");
-        let width = self.next.iter().map(|advice| columns(&advice.command)).max().unwrap_or_default();
-        let longest = self.next.iter().map(|advice| columns(&advice.why)).max().unwrap_or_default();
-        let beside = width + longest + 5 <= style.columns();
+        let commands = self.next.iter().map(|advice| columns(&advice.command));
+        let width = commands.filter(|width| *width <= WIDEST_COMMAND).max().unwrap_or_default();
         for advice in &self.next {
+            let beside = columns(&advice.command) <= width && width + columns(&advice.why) + 5 <= style.columns();
             if beside {
                 let command = pad(&style.bold(&advice.command), width);
                 page.line(&format!("  {command}   {}", style.dim(&advice.why)));
@@ -207,21 +213,17 @@ impl Summary {
     }
 }
 
-fn objective(page: &mut Page, name: &str, meaning: &str, objective: &Objective, verb: &str) {
+fn objective(page: &mut Page, name: &str, objective: &Objective, reached: &str) {
     let Some(wanted) = objective.wanted else { return };
     let style = page.style;
     let (symbol, word) = match objective.judgement {
         Judgement::Met => (Symbol::Done, "met"),
         Judgement::Missed => (Symbol::Failed, "missed"),
-        Judgement::Unknown | Judgement::NotSet => (Symbol::Doubt, "not known yet"),
-    };
-    let reached = match objective.reached {
-        Some(reached) => format!("{verb} {}", say(reached)),
-        None => "no figure yet".to_owned(),
+        Judgement::Unknown | Judgement::NotSet => (Symbol::Doubt, "open"),
     };
     page.hang(
         &format!("  {} {name} ", style.mark(symbol)),
-        &format!("{}: {reached}; wanted {} ({meaning})", style.toned(symbol, word), say(wanted)),
+        &format!("{}: {reached}; wanted {}", style.toned(symbol, word), say(wanted)),
     );
 }
 
@@ -252,7 +254,7 @@ fn attention(page: &mut Page, step: &StepView, width: usize) {
         page.hang(&format!("{indent}{} ", style.mark(Symbol::Arrow)), &one_line(remedy));
     }
     for (name, value) in error.iter().flat_map(|error| &error.details) {
-        page.hang(&format!("{indent}{} ", style.dim(format!("{name}:"))), &scalar(value));
+        page.hang(&format!("{indent}{} ", style.dim(format!("{name}:"))), &fit(&scalar(value), WIDEST_DETAIL, &style));
     }
 }
 

@@ -56,6 +56,10 @@ impl World {
                 operations.push(OpenOperation { step, url: operation.url.clone(), since: attempt.since });
             }
         }
+        // Where traffic goes is what people ask first.
+        truths.sort_by_key(|truth: &Truth| {
+            state.place(&truth.step).is_none_or(|place| state.planned(place).action != ActionKind::FlipCname)
+        });
         Self { truths, operations }
     }
 
@@ -73,15 +77,23 @@ pub fn hostname(state: &State, place: usize) -> Option<String> {
         return Some(hostname.to_owned());
     }
     let arguments = arguments(state, place);
-    let zone = ResourceId::parse(text(arguments, "zone")?).ok()?;
-    let record = text(arguments, "record")?;
+    let zone = ResourceId::parse(text(&arguments, "zone")?).ok()?;
+    let record = text(&arguments, "record")?;
     Some(if record == "@" { zone.name().to_owned() } else { format!("{record}.{}", zone.name()) })
 }
 
-/// Resolved where the step runs, else as planned.
-fn arguments(state: &State, place: usize) -> &Map<String, Value> {
-    step::attempt(&state.steps[place].state)
-        .map_or(&state.planned(place).arguments, |attempt| attempt.arguments.as_ref())
+/// Resolved as far as the run knows.
+fn arguments(state: &State, place: usize) -> Map<String, Value> {
+    if let Some(attempt) = step::attempt(&state.steps[place].state) {
+        return Map::clone(&attempt.arguments);
+    }
+    // One by one: what is wrong with one of them must not hide the others.
+    let resolved = state.planned(place).arguments.iter().map(|(name, value)| {
+        let one = Map::from_iter([(name.clone(), value.clone())]);
+        let known = state.scope.resolve_known(&one).ok().and_then(|(mut known, _)| known.remove(name));
+        (name.clone(), known.unwrap_or_else(|| value.clone()))
+    });
+    resolved.collect()
 }
 
 /// A text that is known: not empty, no expression left in it.
@@ -126,7 +138,7 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
     let planned = state.planned(place);
     let record = &state.steps[place];
     let before = previous_target(planned).unwrap_or("what it pointed at before");
-    let target = target(state, place).unwrap_or("its new target");
+    let target = target(state, place).unwrap_or_else(|| "its new target".to_owned());
     let untouched = || match previous_target(planned) {
         Some(before) => {
             (true, format!("was not moved by this run; it pointed at {before} at {}", moment(state.plan.made_at)))
@@ -135,7 +147,7 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
     };
     match &record.state {
         StepState::Succeeded { outputs } => {
-            let target = text(outputs, "target").unwrap_or(target);
+            let target = text(outputs, "target").unwrap_or(&target);
             let before = text(outputs, "previous_target").unwrap_or(before);
             let seen = propagated(state, place);
             (true, format!("points at {target} since {} (before: {before}); {seen}", ended(record)))
@@ -181,8 +193,9 @@ fn propagated(state: &State, flip: usize) -> String {
     }
 }
 
-fn target(state: &State, place: usize) -> Option<&str> {
-    text(arguments(state, place), "target").or_else(|| text(&state.planned(place).probe.outputs, "target"))
+fn target(state: &State, place: usize) -> Option<String> {
+    let arguments = arguments(state, place);
+    text(&arguments, "target").or_else(|| text(&state.planned(place).probe.outputs, "target")).map(str::to_owned)
 }
 
 /// Where the record pointed when the plan was made.
@@ -193,7 +206,7 @@ fn previous_target(planned: &PlannedStep) -> Option<&str> {
 
 /// Name of the API Management service that a step is about.
 fn service(state: &State, place: usize) -> String {
-    let id = text(arguments(state, place), "service").and_then(|id| ResourceId::parse(id).ok());
+    let id = text(&arguments(state, place), "service").and_then(|id| ResourceId::parse(id).ok());
     id.map_or_else(|| format!("the service of step {}", state.planned(place).id), |id| id.name().to_owned())
 }
 
@@ -204,7 +217,7 @@ fn restored(state: &State, place: usize, standing: Standing) -> (bool, String) {
     match &record.state {
         StepState::Succeeded { .. } => {
             let age = objectives::data_age(state).map(|age| format!(", {} old when the run began", say(age)));
-            (true, format!("was restored from {backup}{} at {}", age.unwrap_or_default(), ended(record)))
+            (true, format!("was restored at {} from {backup}{}", ended(record), age.unwrap_or_default()))
         }
         StepState::Running { attempt, .. } if attempt.intent.is_some() && standing == Standing::Driven => {
             (false, format!("is being restored from {backup} since {}", time(attempt.since)))
@@ -236,7 +249,8 @@ fn restored(state: &State, place: usize, standing: Standing) -> (bool, String) {
 /// Whether the gateway was seen to serve. None: nobody has looked yet.
 fn healthy(state: &State, place: usize) -> Option<(bool, String)> {
     let record = &state.steps[place];
-    let hostname = text(&state.planned(place).arguments, "hostname").unwrap_or("the production name");
+    let arguments = arguments(state, place);
+    let hostname = text(&arguments, "hostname").unwrap_or("the production name");
     match &record.state {
         StepState::Succeeded { .. } => {
             Some((true, format!("answered healthily as {hostname}, seen at {}", ended(record))))

@@ -47,7 +47,7 @@ impl Service {
             tier: "Premium".to_owned(),
             capacity: 2,
             identity: Identity::SystemAssigned,
-            hostnames: vec!["api.contoso.com".to_owned()],
+            hostnames: vec!["api.contoso.com".to_owned(), "api-drill.contoso.com".to_owned()],
             certificate_validity: 200 * DAY,
             workspaces: Vec::new(),
             content: Content {

@@ -71,10 +71,10 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
 
-    /// One column wide.
+    /// One column wide, but for the ASCII arrow.
     pub fn symbol(&self, symbol: Symbol) -> &'static str {
         let (unicode, ascii) = match symbol {
-            Symbol::Pending => ("·", "."),
+            Symbol::Pending | Symbol::Note => ("·", "."),
             Symbol::Running => ("●", "*"),
             Symbol::Waiting => ("◌", "~"),
             Symbol::Doubt => ("?", "?"),
@@ -84,7 +84,6 @@ impl Style {
             Symbol::Undo => ("↶", "<"),
             Symbol::Ask => ("▶", ">"),
             Symbol::Warning => ("!", "!"),
-            Symbol::Note => ("·", "."),
             Symbol::Arrow => ("→", "->"),
         };
         if self.unicode { unicode } else { ascii }

@@ -50,23 +50,19 @@ pub fn pad(text: &str, width: usize) -> String {
 /// Lines of whole words. A word that is wider than `width` (a URL) stands whole on a line of its own, so that
 /// it can be copied. Never empty.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split_whitespace() {
-        let wide = columns(word);
-        let line = lines.last_mut().expect("there is always one");
-        if used == 0 {
-            line.push_str(word);
-            used = wide;
-        } else if used + 1 + wide <= width {
-            line.push(' ');
-            line.push_str(word);
-            used += 1 + wide;
-        } else {
-            lines.push(word.to_owned());
-            used = wide;
+        if !line.is_empty() {
+            if columns(&line) + 1 + columns(word) > width {
+                lines.push(std::mem::take(&mut line));
+            } else {
+                line.push(' ');
+            }
         }
+        line.push_str(word);
     }
+    lines.push(line);
     lines
 }
 

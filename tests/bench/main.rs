@@ -17,6 +17,9 @@ use std::time::Duration;
 use figure::{Figure, median, ms, per, print, us};
 use stage::Stage;
 
+/// A letter of the list of targets, and what measures it.
+type Part = (&'static str, fn() -> Vec<Figure>);
+
 /// Argument that makes this program the measured child of (e).
 const ONE_RUN: &str = "--one-run-of-10000-steps";
 
@@ -24,8 +27,7 @@ fn main() {
     if std::env::args().any(|argument| argument == ONE_RUN) {
         return process::one_run();
     }
-    let parts: [(&str, fn() -> Vec<Figure>); 6] =
-        [("a", overhead), ("b", chain), ("c", fan), ("d", front), ("e", memory), ("f", binary)];
+    let parts: [Part; 6] = [("a", overhead), ("b", chain), ("c", fan), ("d", front), ("e", memory), ("f", binary)];
     // `cargo bench -- b c` measures these parts only.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("lifeboat, medians of 5 after a warm-up\n");

@@ -1,6 +1,11 @@
 //! Runs the real engine on the in-process simulator, on tokio's paused clock: 45 minutes take microseconds.
 
-use std::{future::Future, path::Path, sync::Arc};
+use std::{
+    future::Future,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use lifeboat::{
@@ -10,13 +15,13 @@ use lifeboat::{
     plan::{self, Ingredients, Plan},
     run::{
         EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
-        engine::{self, Directive, Driver},
+        engine::{self, Directive, Driver, Request},
         journal::{Disk, parse},
     },
     runbook::{self, Given, Mode, Runbook, bind},
     sim::{Scenario, World},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::transitions::person;
 
@@ -43,6 +48,10 @@ pub struct Stage {
     pub operator: bool,
     /// Appends of the last drive.
     pub appends: u64,
+    /// What people ask of the next drive, each so long after its beginning.
+    pub script: Vec<(Duration, Request)>,
+    /// What they were told, in the order of the script.
+    pub told: Arc<Mutex<Vec<Result<(), String>>>>,
 }
 
 impl Stage {
@@ -62,6 +71,8 @@ impl Stage {
             mode: Mode::Unplanned,
             operator: true,
             appends: 0,
+            script: Vec::new(),
+            told: Arc::default(),
         }
     }
 
@@ -119,12 +130,31 @@ impl Stage {
         let (sender, directives) = mpsc::channel::<Directive>(16);
         let observers =
             if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
+        self.follow_script(sender.clone());
         let driver = Driver { by: person("ann"), pid: 1, version: "test".into(), first: Vec::new() };
         let (state, journal) =
             engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;
         self.appends = journal.appends;
         drop(sender);
         Ok(state)
+    }
+
+    /// Asks what the script says, once.
+    fn follow_script(&mut self, sender: mpsc::Sender<Directive>) {
+        let (clock, told, script) = (self.clock.clone(), self.told.clone(), std::mem::take(&mut self.script));
+        let began = clock.now();
+        tokio::spawn(async move {
+            for (after, request) in script {
+                clock.sleep_until(began + jiff::SignedDuration::try_from(after).unwrap()).await;
+                let (answer, heard) = oneshot::channel();
+                if sender.send(Directive { request, answer }).await.is_err() {
+                    return;
+                }
+                if let Ok(answer) = heard.await {
+                    told.lock().unwrap().push(answer);
+                }
+            }
+        });
     }
 
     /// Everything that was ever written.

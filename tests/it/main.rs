@@ -15,6 +15,7 @@ mod journal;
 mod net;
 mod problems;
 mod process;
+mod report;
 mod runbooks;
 mod sim;
 mod tidy;

@@ -13,6 +13,9 @@ use crate::{
 /// Beyond this only the critical path is drawn: a board reads a page, not a wall.
 const MOST_ROWS: usize = 40;
 
+/// A bar of fewer cells says nothing; the figures beside it do.
+const LEAST_CELLS: usize = 12;
+
 /// When each step begins if everything before it takes as long as expected, in the plan's order.
 pub(super) fn starts(plan: &Plan) -> Vec<Duration> {
     let mut ends: HashMap<&StepId, Duration> = HashMap::new();
@@ -47,23 +50,30 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
     let names = widest.min(24).min(style.columns() / 3);
     let (full, half, empty) = if style.unicode { ("█", "▒", "·") } else { ("#", "=", ".") };
     let figures = 22;
-    let cells = style.columns().min(110).saturating_sub(names + figures + 6).max(8);
+    let cells = style.columns().min(110).saturating_sub(names + figures + 6);
     for (step, start) in &rows {
         let total = plan.expected.as_secs_f64().max(f64::MIN_POSITIVE);
-        let cell = |at: Duration| (at.as_secs_f64() / total * cells as f64).round();
-        let (from, to) = (cell(*start), cell(start.saturating_add(step.expected)));
+        // At least one cell, also for what takes no time at the very end.
+        let cell = |at: Duration| cells_of(at.as_secs_f64() / total, cells);
+        let from = cell(*start).min(cells.saturating_sub(1));
+        let to = cell(start.saturating_add(step.expected)).clamp(from + 1, cells.max(from + 1));
         let drawn = if critical(&step.id) { full } else { half };
-        let bar: String = (0..cells)
-            .map(|place| {
-                let place = place as f64;
-                let inside = place >= from && place < to || (place - from.min(cells as f64 - 1.0)).abs() < 0.5;
-                if inside { drawn } else { empty }
-            })
-            .collect();
+        let bar =
+            format!("{}{}{}", empty.repeat(from), drawn.repeat(to - from), empty.repeat(cells.saturating_sub(to)));
         let name = pad(&fit(step.id.as_str(), names, &style), names);
-        page.line(&format!("  {name}  {bar}  {:>8} +{}", say(*start), say(step.expected)));
+        let bar = if cells < LEAST_CELLS { String::new() } else { format!("{bar}  ") };
+        page.line(&format!("  {name}  {bar}{:>8} +{}", say(*start), say(step.expected)));
     }
-    page.line(&style.dim(format!("  {full} on the critical path   {half} beside it   start +duration")));
+    if cells < LEAST_CELLS {
+        return;
+    }
+    page.hang("  ", &style.dim(format!("{full} on the critical path, {half} beside it; start +duration")));
+}
+
+/// `share` of so many cells, rounded.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a terminal's width")]
+fn cells_of(share: f64, cells: usize) -> usize {
+    (share * cells as f64).round().clamp(0.0, cells as f64) as usize
 }
 
 pub(super) fn say(span: Duration) -> String {

@@ -152,7 +152,7 @@ fn steps(page: &mut Page, plan: &Plan) {
     if !plan.left_out.is_empty() {
         let ids: Vec<&str> = plan.left_out.iter().map(StepId::as_str).collect();
         page.gap();
-        page.hang(&format!("  left out in mode {}: ", plan.mode), &ids.join(", "));
+        page.hang("  ", &format!("left out in mode {}: {}", plan.mode, ids.join(", ")));
     }
 }
 

@@ -1,0 +1,353 @@
+//! What is said when a drive has ended, and whenever somebody asks.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lifeboat::{
+    report::{
+        Commands, Judgement, Standing, Status, Summary, objectives,
+        runs::{self, Row},
+        status::{BRIEF_COLUMNS, BRIEF_LINES},
+    },
+    run::{Disposition, Event, Outcome, State, StepError, Verdict},
+    runbook::StepId,
+    style::columns,
+};
+use serde_json::json;
+
+use super::{
+    assert_fits,
+    fixture::{self, Tape, dana},
+    style,
+};
+
+fn failed(step: &str, disposition: Disposition, code: &str, message: &str, hint: &str) -> Event {
+    let error = StepError::new(disposition, code, message, hint);
+    Event::StepFailed { step: StepId::new(step), error, retry_at: None }
+}
+
+fn succeeded() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_succeeded();
+    tape
+}
+
+fn restore_failed() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_restoring().fail("restore", fixture::expired(), None);
+    tape.stop(Outcome::Failed, "step restore failed: cannot restore: backup expired");
+    tape
+}
+
+fn refused() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_asked().after(1800).add(failed(
+        "approve",
+        Disposition::Refused,
+        "approval-missing",
+        "nobody decided within 30m",
+        "resume the run to ask again, or abort it",
+    ));
+    tape.stop(Outcome::Refused, "step approve failed: nobody decided within 30m");
+    tape
+}
+
+fn undone() -> Tape {
+    let flip = || StepId::new("flip");
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_flipped().after(900).add(failed(
+        "propagated",
+        Disposition::Final,
+        "servers-disagree",
+        "ns2-07.azure-dns.net still gives apim-west.azure-api.net",
+        "ask Azure support why",
+    ));
+    tape.add(Event::UndoStarted { step: flip() });
+    tape.add(Event::UndoIntended { step: flip(), intent: fixture::intent("PUT", "https://x/CNAME/api") });
+    tape.after(2).add(Event::UndoSucceeded { step: flip(), evidence: json!({}) });
+    tape.stop(Outcome::Undone, "step propagated failed: the servers disagree");
+    tape
+}
+
+fn stuck() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    let lost = "the connection broke after the PUT was sent";
+    let error = StepError::new(Disposition::InDoubt, "flip-in-doubt", lost, "resume the run");
+    tape.until_flipping().after(30).add(Event::StepInDoubt { step: StepId::new("flip"), error });
+    let reason = "the zone cannot be read: Azure is not available (503)".to_owned();
+    let remedy = "read the record yourself, or resume the run when Azure answers".to_owned();
+    tape.settle("flip", Verdict::Unknown { reason, remedy });
+    tape.stop(Outcome::Stuck, "step flip is in doubt: the zone cannot be read");
+    tape
+}
+
+fn interrupted() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    let reason = "stopped by SIGINT".to_owned();
+    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: false, reason: reason.clone() });
+    tape.stop(Outcome::Interrupted, &reason);
+    tape
+}
+
+fn aborted() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    let reason = "the region is back".to_owned();
+    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: true, reason: reason.clone() });
+    tape.stop(Outcome::Aborted, &reason);
+    tape
+}
+
+fn asking() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_asked().after(30);
+    tape
+}
+
+fn killed_while_flipping() -> Tape {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_flipping().after(3600);
+    tape
+}
+
+/// Every way in which a run can stand, with whether a process drives it.
+fn every_standing() -> Vec<(Tape, Option<bool>)> {
+    let mut all: Vec<_> = [succeeded(), restore_failed(), refused(), undone(), stuck(), interrupted(), aborted()]
+        .map(|tape| (tape, Some(false)))
+        .into();
+    all.push((asking(), Some(true)));
+    all.push((killed_while_flipping(), Some(false)));
+    all.push((killed_while_flipping(), None));
+    all
+}
+
+fn summary(tape: &Tape, driven: Option<bool>) -> Summary {
+    let state = tape.state();
+    Summary::of(&state, Standing::of(&state, driven), tape.now(), &Commands::default())
+}
+
+fn status(tape: &Tape, driven: Option<bool>) -> Status {
+    let state = tape.state();
+    Status::of(&state, Standing::of(&state, driven), tape.now(), &Commands::default())
+}
+
+#[test]
+fn a_run_that_succeeded() {
+    insta::assert_snapshot!(summary(&succeeded(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_failed() {
+    insta::assert_snapshot!(summary(&restore_failed(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_was_refused() {
+    insta::assert_snapshot!(summary(&refused(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_was_undone() {
+    insta::assert_snapshot!(summary(&undone(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_is_stuck() {
+    insta::assert_snapshot!(summary(&stuck(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_was_interrupted() {
+    insta::assert_snapshot!(summary(&interrupted(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_was_aborted() {
+    insta::assert_snapshot!(summary(&aborted(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn a_run_that_asks() {
+    insta::assert_snapshot!(status(&asking(), Some(true)).text(&style(80)));
+}
+
+#[test]
+fn a_run_whose_driver_died() {
+    insta::assert_snapshot!(status(&killed_while_flipping(), Some(false)).text(&style(80)));
+}
+
+#[test]
+fn the_json_form_says_the_same() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&summary(&stuck(), Some(false))).unwrap());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&status(&interrupted(), Some(false))).unwrap());
+}
+
+#[test]
+fn there_is_always_something_to_type_next_and_it_fits() {
+    for (tape, driven) in every_standing() {
+        let (summary, status) = (summary(&tape, driven), status(&tape, driven));
+        for next in [&summary.next, &status.summary.next] {
+            assert!(!next.is_empty(), "{:?}", summary.standing);
+            assert!(
+                next.iter().all(|advice| advice.command.contains("dr-20261123") || advice.command.starts_with("dig "))
+            );
+        }
+        for width in [60, 80, 120] {
+            assert_fits(&summary.text(&style(width)), width);
+            assert_fits(&status.text(&style(width)), width);
+        }
+    }
+}
+
+/// The next command is the one that leads on from there.
+#[test]
+fn the_first_advice_leads_on() {
+    let first = |tape: &Tape, driven| summary(tape, driven).next.remove(0).command;
+    for tape in [restore_failed(), refused(), interrupted(), killed_while_flipping()] {
+        assert_eq!(first(&tape, Some(false)), "lifeboat resume dr-20261123");
+    }
+    assert_eq!(first(&asking(), Some(true)), "lifeboat approve dr-20261123 approve");
+    for tape in [succeeded(), undone(), aborted(), stuck()] {
+        assert_eq!(first(&tape, Some(false)), "lifeboat status dr-20261123");
+    }
+    for tape in [succeeded(), undone(), aborted()] {
+        let list = summary(&tape, Some(false)).next;
+        assert!(!list.iter().any(|advice| advice.command.contains("resume")), "nothing follows on a run that is over");
+    }
+    let state = succeeded().state();
+    let commands = Commands { program: "./lifeboat".into(), options: "--state /mnt/dr".into(), site_lives: false };
+    let summary = Summary::of(&state, Standing::of(&state, None), fixture::noon(), &commands);
+    assert_eq!(summary.next[0].command, "./lifeboat status dr-20261123 --state /mnt/dr");
+    assert!(!summary.next.iter().any(|advice| advice.command.starts_with("dig")), "nobody would answer");
+}
+
+/// Whatever was sent and not answered is never called done, failed or untouched.
+#[test]
+fn what_is_not_known_is_never_claimed() {
+    let doubts = [
+        (stuck(), Some(false), "api.contoso.com"),
+        (killed_while_flipping(), Some(false), "api.contoso.com"),
+        (killed_while_flipping(), None, "api.contoso.com"),
+        (killed_while_flipping(), Some(true), "api.contoso.com"),
+        (interrupted(), Some(false), "apim-east"),
+        (aborted(), Some(false), "apim-east"),
+        (restore_failed(), Some(false), "apim-east"),
+    ];
+    for (tape, driven, subject) in doubts {
+        let world = summary(&tape, driven).world;
+        let truth = world.truths.iter().find(|truth| truth.subject == subject).unwrap();
+        assert!(!truth.certain, "{truth:?}");
+        assert!(world.has_doubt());
+    }
+    for tape in [succeeded(), refused(), undone(), asking()] {
+        assert!(!summary(&tape, Some(false)).world.has_doubt());
+    }
+    assert_eq!(summary(&interrupted(), Some(false)).world.operations[0].url, fixture::OPERATION, "verbatim");
+    assert!(summary(&succeeded(), Some(false)).world.operations.is_empty());
+    // A flip that never began left the record where it was.
+    let world = summary(&restore_failed(), Some(false)).world;
+    assert!(world.truths[0].certain && world.truths[0].says.starts_with("was not moved by this run"), "{world:?}");
+    // Read-only work that was cut off sent nothing: it is not in doubt.
+    let mut tape = Tape::of(fixture::plan());
+    tape.start("find-backup", 1, 5, json!({}));
+    let view = &status(&tape, Some(false)).steps[1];
+    assert_eq!(view.state, "interrupted");
+}
+
+fn judged(tape: &Tape, now: Timestamp) -> (Judgement, Judgement, bool) {
+    let verdict = objectives(&tape.state(), now);
+    (verdict.rto.judgement, verdict.rpo.judgement, verdict.missed())
+}
+
+#[test]
+fn objectives_are_met_only_once_recovered_and_missed_as_soon_as_they_are() {
+    use Judgement::{Met, Missed, NotSet, Unknown};
+    let hour = SignedDuration::from_hours(1);
+    let run = succeeded();
+    assert_eq!(judged(&run, run.now()), (Met, Met, false));
+    assert_eq!(judged(&run, run.now() + hour), (Met, Met, false), "time stands still once it is over");
+    let run = interrupted();
+    assert_eq!(judged(&run, run.now()), (Unknown, Unknown, false));
+    assert_eq!(judged(&run, run.now() + hour * 2), (Missed, Unknown, true), "the clock runs until it is resumed");
+    let run = asking();
+    assert_eq!(judged(&run, run.now()), (Unknown, Met, false), "restored, not recovered");
+
+    let with = |rto: Option<u64>, rpo: Option<u64>| {
+        let mut plan = fixture::plan();
+        plan.objectives.rto = rto.map(|minutes| Duration::from_secs(minutes * 60));
+        plan.objectives.rpo = rpo.map(|minutes| Duration::from_secs(minutes * 60));
+        let mut tape = Tape::of(plan);
+        tape.until_succeeded();
+        judged(&tape, tape.now())
+    };
+    assert_eq!(with(Some(50), Some(1440)), (Missed, Met, true));
+    assert_eq!(with(Some(75), Some(299)), (Met, Missed, true));
+    assert_eq!(with(None, None), (NotSet, NotSet, false));
+    let verdict = objectives(&succeeded().state(), fixture::noon());
+    assert_eq!(verdict.rpo.reached, Some(Duration::from_secs(5 * 3600 + 5)), "age of the backup when the run began");
+}
+
+fn assert_brief(text: &str, what: &str) {
+    assert!(text.lines().count() <= BRIEF_LINES, "{what}: {} lines\n{text}", text.lines().count());
+    for line in text.lines() {
+        assert!(columns(line) <= BRIEF_COLUMNS, "{what}: {line}");
+    }
+}
+
+#[test]
+fn the_brief_status_is_brief_whatever_happened() {
+    for (tape, driven) in every_standing() {
+        let status = status(&tape, driven);
+        for width in [10, 80, 200] {
+            let text = status.brief(&style(width));
+            assert_brief(&text, status.summary.standing.word());
+            assert!(text.contains("$ lifeboat") || width < 80);
+        }
+    }
+    insta::assert_snapshot!(status(&asking(), Some(true)).brief(&style(80)));
+}
+
+#[test]
+fn the_brief_status_of_hundreds_of_steps_shows_those_that_matter() {
+    let mut tape = Tape::of(fixture::wide_plan(300));
+    for number in 0..300 {
+        tape.start(&format!("wait-{number}"), 1, 60, json!({}));
+    }
+    for number in 0..120 {
+        tape.done(&format!("wait-{number}"), json!({}));
+    }
+    tape.add(failed("wait-200", Disposition::Final, "bug", "long ".repeat(60).trim(), "report it"));
+    let text = status(&tape, Some(true)).brief(&style(80));
+    assert_brief(&text, "300 steps");
+    assert!(text.contains("wait-200"), "the one that failed is shown\n{text}");
+    assert!(text.contains("wait-121"), "and some that run\n{text}");
+    assert!(!text.contains("wait-5 "), "the ones that are done are counted\n{text}");
+    assert!(text.contains("120 of 300 steps done"));
+}
+
+fn row(state: &State, driven: bool, now: Timestamp) -> Row {
+    Row::of(state, Standing::of(state, Some(driven)), now)
+}
+
+#[test]
+fn all_runs_in_a_table() {
+    let broken = std::io::Error::other("journal.jsonl: line 7 is damaged: the checksum does not hold");
+    let mut rows = vec![Row::unreadable("dr-broken", &broken)];
+    for (tape, driven) in every_standing() {
+        rows.push(row(&tape.state(), driven.unwrap_or(false), tape.now()));
+    }
+    let mut later = Tape::of(fixture::plan());
+    later.after(86_400).start("find-backup", 1, 5, json!({}));
+    for (at, _) in &mut later.events {
+        *at += SignedDuration::from_hours(24);
+    }
+    rows.push(row(&later.state(), true, later.now()));
+    runs::sort(&mut rows);
+    assert!(
+        matches!(&rows[0], Row::Run { started_at, .. } if *started_at > fixture::noon() + SignedDuration::from_hours(20))
+    );
+    assert!(matches!(rows.last(), Some(Row::Unreadable { .. })));
+    insta::assert_snapshot!(runs::table(&rows, &style(80)));
+    insta::assert_snapshot!(runs::table(&rows, &style(140)));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&[&rows[1], rows.last().unwrap()]).unwrap());
+    assert_eq!(runs::table(&[], &style(80)), "no runs yet\n");
+}
