@@ -45,23 +45,43 @@ fn create(path: &Path) -> File {
     OpenOptions::new().append(true).create_new(true).open(path).unwrap()
 }
 
-/// One durable step of the run, and one raw append of as many bytes.
-pub fn interleaved(stage: &Stage, steps: u32) -> (Duration, Duration) {
-    drive(stage);
-    let (mut engine, mut raw) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let durable = drive(stage);
-        let bytes = vec![b'x'; usize::try_from(durable.bytes / durable.appends).unwrap()];
-        engine.push(per(durable.took, steps));
-        let (_directory, path) = fresh();
-        let mut file = create(&path);
-        let begin = Instant::now();
-        for _ in 0..steps {
-            append(&mut file, &bytes);
-        }
-        raw.push(per(begin.elapsed(), steps));
+/// What a durable step took, what a raw append of as many bytes took in the same round, and the median of the rounds'
+/// ratios: a disk that is slower for a while is slower for both.
+pub struct Interleaved {
+    pub step: Duration,
+    pub raw: Duration,
+    pub ratio: f64,
+}
+
+/// In each round half of the raw appends come before the run and half after it.
+pub fn interleaved(stage: &Stage, steps: u32) -> Interleaved {
+    let durable = drive(stage);
+    let bytes = vec![b'x'; usize::try_from(durable.bytes / durable.appends).unwrap()];
+    let rounds: Vec<(Duration, Duration)> = (0..ROUNDS)
+        .map(|_| {
+            let before = raw(&bytes, steps / 2);
+            let step = per(drive(stage).took, steps);
+            (step, per(before + raw(&bytes, steps - steps / 2), steps))
+        })
+        .collect();
+    let mut ratios: Vec<f64> = rounds.iter().map(|(step, raw)| step.as_secs_f64() / raw.as_secs_f64()).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    Interleaved {
+        step: middle(rounds.iter().map(|(step, _)| *step).collect()),
+        raw: middle(rounds.iter().map(|(_, raw)| *raw).collect()),
+        ratio: ratios[ROUNDS / 2],
     }
-    (middle(engine), middle(raw))
+}
+
+/// So many appends to a new file, each synced.
+fn raw(bytes: &[u8], appends: u32) -> Duration {
+    let (_directory, path) = fresh();
+    let mut file = create(&path);
+    let begin = Instant::now();
+    for _ in 0..appends {
+        append(&mut file, bytes);
+    }
+    begin.elapsed()
 }
 
 /// One raw append of a kilobyte.

@@ -41,7 +41,7 @@ pub fn realistic(steps: u32) -> String {
         match step % 10 {
             0 => text.push_str("    do: { http.request: { url: \"https://${{ params.host }}/status\" } }\n"),
             3 => text.push_str("    do: { wait: { duration: \"${{ params.pause }}\" } }\n"),
-            5 => text.push_str("    when: mode == 'unplanned'\n    do: { wait: { duration: 1s } }\n"),
+            5 => text.push_str("    when: \"${{ mode == 'unplanned' }}\"\n    do: { wait: { duration: 1s } }\n"),
             7 => {
                 writeln!(text, "    description: tell what came back\n    retry: {{ attempts: 3, delay: 10s }}")
                     .unwrap();
