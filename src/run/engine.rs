@@ -18,6 +18,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, Verdict,
@@ -104,6 +105,27 @@ pub struct Driver {
 ///
 /// Not cancel safe: dropping it detaches from whatever is going on, as a crash would.
 pub async fn drive(
+    state: State,
+    journal: Journal,
+    context: Arc<Context>,
+    driver: Driver,
+    directives: mpsc::Receiver<Directive>,
+    observers: Vec<Observer>,
+) -> Result<(State, Journal), EngineError> {
+    // A task among the tasks that it starts: what they say wakes no other thread, which would cost more than the
+    // whole turn does.
+    let turns = tokio::spawn(attach_and_turn(state, journal, context, driver, directives, observers));
+    match AbortOnDropHandle::new(turns).await {
+        Ok(driven) => driven,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime goes down, and the process with it.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}
+
+async fn attach_and_turn(
     state: State,
     journal: Journal,
     context: Arc<Context>,
