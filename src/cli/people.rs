@@ -39,7 +39,7 @@ pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Res
         Err(error) => return Err(error.into()),
     }
     print(&format!("{word}: step {} of run {}; nobody drives it now", decision.step, decision.run))?;
-    eprintln!("next: lifeboat resume {}", decision.run);
+    eprintln!("next: {}", session.commands(true).about("resume", &directory.run, ""));
     Ok(Exit::Done)
 }
 
