@@ -30,6 +30,7 @@ mod gateway_health;
 mod http_request;
 mod manifest;
 mod name_time;
+pub mod permissions;
 mod propagation;
 mod recorder;
 mod restore;

@@ -3,6 +3,7 @@
 mod flip;
 mod gateway;
 mod outage;
+mod permissions;
 mod programs;
 mod propagation;
 mod restore;

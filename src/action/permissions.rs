@@ -1,0 +1,230 @@
+//! What each action needs to be allowed, as a table: one source for `lifeboat rbac` and for the check of permissions.
+//!
+//! Pure. It names what the code sends and nothing else; a test holds it against the requests that really leave.
+//! Names of permissions are Azure's own, compared without regard to case (azure-facts 1.1, 2, 3, 4).
+
+use serde_json::{Map, Value, json};
+
+use crate::runbook::{ActionKind, ResourceId};
+
+/// Where a permission is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum On {
+    Resource(ResourceId),
+    /// The field's value is not known yet: it is an expression, or names no resource id.
+    Field(&'static str),
+}
+
+/// One permission that the tool's own credential needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    pub scope: On,
+    /// `Microsoft.ApiManagement/service/restore/action`.
+    pub action: &'static str,
+    /// It stands under `DataActions` of a role.
+    pub data: bool,
+    /// Without it the step fails; else it goes on and says what could not be seen.
+    pub required: bool,
+    /// Completes "the step …": `reads the service`.
+    pub why: &'static str,
+}
+
+/// Whose identity a role is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The system-assigned identity of an API Management service.
+    System(On),
+    /// A user-assigned identity that the service has, by its client id; none while that is not known.
+    User { service: On, client_id: Option<String> },
+}
+
+/// A data-plane role that an identity of a *service* needs: API Management reads and writes backups itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityRole {
+    pub holder: Holder,
+    /// A built-in role's name.
+    pub role: &'static str,
+    pub scope: On,
+    pub why: &'static str,
+}
+
+/// What readiness reads besides what the steps need. Each is worth having and none is needed to fail over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadinessRead {
+    /// ARM type of the resources it is read on; empty: every resource of the runbook.
+    pub on: &'static str,
+    pub action: &'static str,
+    pub why: &'static str,
+}
+
+const SERVICE_READ: &str = "Microsoft.ApiManagement/service/read";
+const SERVICE_RESTORE: &str = "Microsoft.ApiManagement/service/restore/action";
+const OPERATION_READ: &str = "Microsoft.ApiManagement/service/operationresults/read";
+const WORKSPACES_READ: &str = "Microsoft.ApiManagement/service/workspaces/read";
+const HEALTH_READ: &str = "Microsoft.ResourceHealth/availabilityStatuses/read";
+const ACCOUNT_READ: &str = "Microsoft.Storage/storageAccounts/read";
+const ACCOUNT_KEYS: &str = "Microsoft.Storage/storageAccounts/listKeys/action";
+const BLOB_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
+const ZONE_READ: &str = "Microsoft.Network/dnsZones/read";
+const CNAME_READ: &str = "Microsoft.Network/dnsZones/CNAME/read";
+const CNAME_WRITE: &str = "Microsoft.Network/dnsZones/CNAME/write";
+
+/// Microsoft asks for it on both sides, also where only reading would do (azure-facts 1.1).
+pub const BLOB_CONTRIBUTOR: &str = "Storage Blob Data Contributor";
+
+pub const READINESS_READS: &[ReadinessRead] = &[
+    everywhere(HEALTH_READ, "asks what Azure says of the resource's health"),
+    everywhere("Microsoft.Authorization/locks/read", "looks for locks that would block a change"),
+    everywhere("Microsoft.Authorization/permissions/read", "asks what this credential may do"),
+    everywhere("Microsoft.Authorization/roleAssignments/read", "looks for the roles of the services' identities"),
+    everywhere("Microsoft.Resources/subscriptions/resourceGroups/read", "reads the resource group's region"),
+];
+
+const fn everywhere(action: &'static str, why: &'static str) -> ReadinessRead {
+    ReadinessRead { on: "", action, why }
+}
+
+/// What the tool's credential needs for one step. Arguments that are not resolved yet are named by their field; an
+/// optional argument that is absent needs nothing.
+pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
+    let mut list = List { arguments, needed: Vec::new() };
+    match kind {
+        ActionKind::ConfirmOutage => {
+            list.may("service", SERVICE_READ, "asks the resource manager whether the service is managed");
+            list.may("service", HEALTH_READ, "asks what Azure says of the service's health");
+        }
+        ActionKind::VerifyStandby => {
+            list.must("standby", SERVICE_READ, "reads the standby");
+            list.may("standby", WORKSPACES_READ, "looks for workspaces, which prevent a restore");
+            list.may("active", SERVICE_READ, "compares the standby with the active service");
+            list.data("backup", BLOB_READ, false, "reads the backup's manifest");
+        }
+        ActionKind::FindLatest => list.data("storage", BLOB_READ, true, "lists backups and reads their manifests"),
+        ActionKind::Restore => {
+            list.must("service", SERVICE_READ, "reads the service before and after");
+            list.must("service", SERVICE_RESTORE, "starts the restore");
+            list.must("service", OPERATION_READ, "follows the restore");
+            list.data("backup", BLOB_READ, true, "makes sure that the backup is still there");
+            list.may("backup", ACCOUNT_READ, "reads the account's firewall and key settings");
+            if takes_key(arguments) && !arguments.contains_key("access_key") {
+                list.must("backup", ACCOUNT_KEYS, "asks for the account's key");
+            }
+        }
+        ActionKind::GatewayHealth => list.must("service", SERVICE_READ, "reads where the gateway is"),
+        ActionKind::FlipCname => {
+            list.must("zone", ZONE_READ, "reads the zone");
+            list.must("zone", CNAME_READ, "reads the record");
+            list.must("zone", CNAME_WRITE, "changes the record, and puts it back in an undo");
+        }
+        ActionKind::VerifyPropagation => {
+            list.must("zone", ZONE_READ, "reads which name servers the zone has");
+            list.may("zone", CNAME_READ, "reads when the record was changed");
+        }
+        // None of them sends anything to Azure with this credential.
+        ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
+    }
+    list.needed
+}
+
+/// What the services' own identities need for one step.
+pub fn identity_roles(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<IdentityRole> {
+    let (service, storage, why) = match kind {
+        ActionKind::Restore => ("service", "backup", "the service reads the backup with it"),
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::GatewayHealth
+        | ActionKind::FlipCname
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Wait => return Vec::new(),
+    };
+    let (Some(service), Some(scope)) = (on(arguments, service), on(arguments, storage)) else { return Vec::new() };
+    let holder = match text(arguments, "access") {
+        Some("system-assigned-identity") => Holder::System(service),
+        Some("user-assigned-identity") => {
+            let client_id = text(arguments, "client_id").filter(|id| !is_open(id)).map(str::to_owned);
+            Holder::User { service, client_id }
+        }
+        // By key, or not known: no identity that could be named.
+        Some(_) | None => return Vec::new(),
+    };
+    vec![IdentityRole { holder, role: BLOB_CONTRIBUTOR, scope, why }]
+}
+
+/// Outputs that hold resource ids and are known from the arguments alone, so that a permission of a later step can be
+/// named without asking anybody.
+pub fn foreseen(kind: ActionKind, arguments: &Map<String, Value>) -> Map<String, Value> {
+    let id = |field| match on(arguments, field) {
+        Some(On::Resource(id)) => Some(id),
+        Some(On::Field(_)) | None => None,
+    };
+    let outputs = match kind {
+        ActionKind::FindLatest => id("storage").map(|storage| {
+            let account = storage.name().to_owned();
+            let container = arguments.get("container").cloned().unwrap_or_default();
+            json!({ "backup": { "storage": storage, "account": account, "container": container } })
+        }),
+        ActionKind::Restore => id("service").map(|service| json!({ "service": service })),
+        ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::GatewayHealth
+        | ActionKind::FlipCname
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Wait => None,
+    };
+    match outputs {
+        Some(Value::Object(outputs)) => outputs,
+        Some(_) | None => Map::new(),
+    }
+}
+
+struct List<'a> {
+    arguments: &'a Map<String, Value>,
+    needed: Vec<Needed>,
+}
+
+impl List<'_> {
+    fn must(&mut self, field: &'static str, action: &'static str, why: &'static str) {
+        self.add(field, (action, false, true), why);
+    }
+
+    fn may(&mut self, field: &'static str, action: &'static str, why: &'static str) {
+        self.add(field, (action, false, false), why);
+    }
+
+    fn data(&mut self, field: &'static str, action: &'static str, required: bool, why: &'static str) {
+        self.add(field, (action, true, required), why);
+    }
+
+    fn add(&mut self, field: &'static str, (action, data, required): (&'static str, bool, bool), why: &'static str) {
+        if let Some(scope) = on(self.arguments, field) {
+            self.needed.push(Needed { scope, action, data, required, why });
+        }
+    }
+}
+
+/// The resource that a field names: an id, or a backup with the id of its account. None: the field is absent.
+fn on(arguments: &Map<String, Value>, field: &'static str) -> Option<On> {
+    let value = arguments.get(field)?;
+    let id = value.as_str().or_else(|| value.get("storage")?.as_str());
+    Some(id.and_then(|id| ResourceId::parse(id).ok()).map_or(On::Field(field), On::Resource))
+}
+
+fn text<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    arguments.get(field)?.as_str()
+}
+
+fn is_open(text: &str) -> bool {
+    text.contains("${{")
+}
+
+/// Also when it is not known yet: a permission that is missing in the outage is worse than one too many.
+fn takes_key(arguments: &Map<String, Value>) -> bool {
+    text(arguments, "access").is_none_or(|access| access == "access-key" || is_open(access))
+}
