@@ -2,20 +2,32 @@
 //!
 //! Pure: values that expressions gave are judged here once more, because the check could not know them.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+mod apim;
+mod backup;
+mod dns;
+mod gateway;
+mod general;
+mod traffic;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 use url::Url;
 
+pub use apim::{Compare, ConfirmOutage, VerifyRestore, VerifyStandby};
+pub use backup::{Access, AccessKey, Backup, FindLatest, Prune, Restore, TakeBackup, WhenBusy};
+pub use dns::{FlipCname, SetTtl, VerifyPropagation};
+pub use gateway::{GatewayHealth, GatewayPath};
+pub use general::{Approval, Command, HttpCall, RequestMethod, Wait};
+pub use traffic::{EndpointChange, EndpointKind, EndpointStatus, OriginChange, SetEndpoints, SetOrigin};
+
 use crate::{
     run::{Disposition, StepError},
     runbook::{
         ActionKind, ResourceId,
-        catalog::{APIM_SERVICE, DNS_ZONE, STORAGE_ACCOUNT},
-        span,
+        catalog::{
+            APIM_SERVICE, DNS_ZONE, FRONT_DOOR_PROFILE, PRIVATE_DNS_ZONE, STORAGE_ACCOUNT, TRAFFIC_MANAGER_PROFILE,
+        },
     },
-    site::SecretReference,
 };
 
 /// Reads the arguments of `kind` without copying them.
@@ -33,272 +45,6 @@ pub fn read<'a, T: Deserialize<'a>>(kind: ActionKind, arguments: &'a Map<String,
             ),
         )
     })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConfirmOutage {
-    #[serde(deserialize_with = "apim_service")]
-    pub service: ResourceId,
-    #[serde(default = "ConfirmOutage::hold_off", with = "span")]
-    pub hold_off: Duration,
-}
-
-impl ConfirmOutage {
-    /// Longer than a gateway restart and a DNS hiccup, short against an RTO of an hour.
-    fn hold_off() -> Duration {
-        Duration::from_mins(2)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerifyStandby {
-    #[serde(deserialize_with = "apim_service")]
-    pub standby: ResourceId,
-    #[serde(default, deserialize_with = "optional_apim_service")]
-    pub active: Option<ResourceId>,
-    #[serde(default)]
-    pub backup: Option<Backup>,
-    #[serde(default)]
-    pub expect_tier: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FindLatest {
-    #[serde(deserialize_with = "storage_account")]
-    pub storage: ResourceId,
-    #[serde(deserialize_with = "not_empty")]
-    pub container: String,
-    #[serde(default)]
-    pub prefix: Option<String>,
-    #[serde(default = "FindLatest::margin", with = "span")]
-    pub margin: Duration,
-    #[serde(default, with = "span::optional")]
-    pub restore_timeout: Option<Duration>,
-}
-
-impl FindLatest {
-    fn margin() -> Duration {
-        Duration::from_hours(12)
-    }
-}
-
-/// A backup as `backup.find-latest` gives it. Written by hand it needs `account`, `container` and `name`.
-/// Unknown keys are kept out of the way: a newer version may add some.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, Deserialize)]
-pub struct Backup {
-    /// Resource id of the storage account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub storage: Option<ResourceId>,
-    pub account: String,
-    pub container: String,
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created: Option<jiff::Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<jiff::Timestamp>,
-    /// When it was chosen, `span` text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Blob name of its manifest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<String>,
-    /// The manifest itself, as it was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest_data: Option<Value>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Access {
-    AccessKey,
-    SystemAssignedIdentity,
-    UserAssignedIdentity,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Restore {
-    #[serde(deserialize_with = "apim_service")]
-    pub service: ResourceId,
-    pub backup: Backup,
-    pub access: Access,
-    #[serde(default)]
-    pub client_id: Option<String>,
-    #[serde(default)]
-    pub access_key: Option<AccessKey>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessKey {
-    #[serde(default)]
-    env: Option<String>,
-    #[serde(default)]
-    file: Option<PathBuf>,
-}
-
-impl AccessKey {
-    /// None when it names neither or both.
-    pub fn reference(&self) -> Option<SecretReference> {
-        match (&self.env, &self.file) {
-            (Some(name), None) => Some(SecretReference::Env(name.clone())),
-            (None, Some(path)) => Some(SecretReference::File(path.clone())),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GatewayHealth {
-    #[serde(deserialize_with = "apim_service")]
-    pub service: ResourceId,
-    #[serde(deserialize_with = "hostname")]
-    pub hostname: String,
-    #[serde(default)]
-    pub paths: Vec<GatewayPath>,
-    #[serde(default = "GatewayHealth::consecutive")]
-    pub consecutive: u32,
-    #[serde(default = "GatewayHealth::interval", with = "span")]
-    pub interval: Duration,
-    #[serde(default = "GatewayHealth::certificate_days")]
-    pub certificate_days: u32,
-    #[serde(default)]
-    pub thumbprint: Option<String>,
-}
-
-impl GatewayHealth {
-    fn consecutive() -> u32 {
-        3
-    }
-
-    fn interval() -> Duration {
-        Duration::from_secs(2)
-    }
-
-    fn certificate_days() -> u32 {
-        1
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GatewayPath {
-    #[serde(deserialize_with = "absolute_path")]
-    pub path: String,
-    #[serde(default = "GatewayPath::expect_status")]
-    pub expect_status: u16,
-}
-
-impl GatewayPath {
-    fn expect_status() -> u16 {
-        200
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlipCname {
-    #[serde(deserialize_with = "dns_zone")]
-    pub zone: ResourceId,
-    #[serde(deserialize_with = "not_empty")]
-    pub record: String,
-    #[serde(deserialize_with = "hostname")]
-    pub target: String,
-    #[serde(default, with = "span::optional")]
-    pub ttl: Option<Duration>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerifyPropagation {
-    #[serde(deserialize_with = "dns_zone")]
-    pub zone: ResourceId,
-    #[serde(deserialize_with = "not_empty")]
-    pub record: String,
-    #[serde(deserialize_with = "hostname")]
-    pub target: String,
-    #[serde(default = "VerifyPropagation::interval", with = "span")]
-    pub interval: Duration,
-    #[serde(default = "VerifyPropagation::drain")]
-    pub drain: bool,
-}
-
-impl VerifyPropagation {
-    fn interval() -> Duration {
-        Duration::from_secs(5)
-    }
-
-    fn drain() -> bool {
-        true
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approval {
-    #[serde(deserialize_with = "not_empty")]
-    pub prompt: String,
-    #[serde(default = "Approval::approvers")]
-    pub approvers: u32,
-}
-
-impl Approval {
-    fn approvers() -> u32 {
-        1
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum RequestMethod {
-    #[default]
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpCall {
-    #[serde(deserialize_with = "web_url")]
-    pub url: Url,
-    #[serde(default)]
-    pub method: RequestMethod,
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub body: Option<String>,
-    #[serde(default)]
-    pub expect_status: Vec<u16>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Command {
-    #[serde(deserialize_with = "argv")]
-    pub argv: Vec<String>,
-    #[serde(default)]
-    pub env: BTreeMap<String, String>,
-    #[serde(default)]
-    pub directory: Option<PathBuf>,
-    #[serde(default)]
-    pub read_only: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wait {
-    #[serde(with = "span")]
-    pub duration: Duration,
 }
 
 fn resource_of<'de, D: Deserializer<'de>>(deserializer: D, kind: &str) -> Result<ResourceId, D::Error> {
@@ -324,6 +70,23 @@ fn storage_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Resourc
 
 fn dns_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::Error> {
     resource_of(deserializer, DNS_ZONE)
+}
+
+fn any_dns_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::Error> {
+    let id = ResourceId::deserialize(deserializer)?;
+    if id.is_of(PRIVATE_DNS_ZONE) || id.is_of(DNS_ZONE) {
+        Ok(id)
+    } else {
+        Err(de::Error::custom(format!("`{id}` is not the id of a {DNS_ZONE} or a {PRIVATE_DNS_ZONE}")))
+    }
+}
+
+fn traffic_manager_profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::Error> {
+    resource_of(deserializer, TRAFFIC_MANAGER_PROFILE)
+}
+
+fn front_door_profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::Error> {
+    resource_of(deserializer, FRONT_DOOR_PROFILE)
 }
 
 fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -405,10 +168,17 @@ mod tests {
         match kind {
             ActionKind::ConfirmOutage => read::<ConfirmOutage>(kind, arguments).map(drop),
             ActionKind::VerifyStandby => read::<VerifyStandby>(kind, arguments).map(drop),
+            ActionKind::Backup => read::<TakeBackup>(kind, arguments).map(drop),
             ActionKind::FindLatest => read::<FindLatest>(kind, arguments).map(drop),
+            ActionKind::Prune => read::<Prune>(kind, arguments).map(drop),
             ActionKind::Restore => read::<Restore>(kind, arguments).map(drop),
+            ActionKind::VerifyRestore => read::<VerifyRestore>(kind, arguments).map(drop),
+            ActionKind::Compare => read::<Compare>(kind, arguments).map(drop),
             ActionKind::GatewayHealth => read::<GatewayHealth>(kind, arguments).map(drop),
-            ActionKind::FlipCname => read::<FlipCname>(kind, arguments).map(drop),
+            ActionKind::SetTtl => read::<SetTtl>(kind, arguments).map(drop),
+            ActionKind::FlipCname | ActionKind::FlipPrivateCname => read::<FlipCname>(kind, arguments).map(drop),
+            ActionKind::SetEndpoints => read::<SetEndpoints>(kind, arguments).map(drop),
+            ActionKind::SetOrigin => read::<SetOrigin>(kind, arguments).map(drop),
             ActionKind::VerifyPropagation => read::<VerifyPropagation>(kind, arguments).map(drop),
             ActionKind::Approval => read::<Approval>(kind, arguments).map(drop),
             ActionKind::HttpRequest => read::<HttpCall>(kind, arguments).map(drop),

@@ -30,7 +30,14 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::FindLatest => find_latest::probe(&read(kind, given)?, context).await,
         ActionKind::Restore => restore::probe(&read(kind, given)?, context).await,
         ActionKind::GatewayHealth => gateway_health::probe(&read(kind, given)?, context).await,
-        ActionKind::FlipCname => flip_cname::probe(&read(kind, given)?, context).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => flip_cname::probe(&read(kind, given)?, context).await,
+        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::VerifyRestore => Err(not_built(kind)),
+        ActionKind::Compare => Err(not_built(kind)),
+        ActionKind::SetTtl => Err(not_built(kind)),
+        ActionKind::SetEndpoints => Err(not_built(kind)),
+        ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => propagation::probe(&read(kind, given)?, context).await,
         ActionKind::Approval => Ok(approval::probe(&read(kind, given)?)),
         ActionKind::HttpRequest => http_request::probe(&read(kind, given)?),
@@ -48,7 +55,16 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
         ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
-        ActionKind::FlipCname => Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
+            Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await
+        }
+        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::VerifyRestore => Err(not_built(kind)),
+        ActionKind::Compare => Err(not_built(kind)),
+        ActionKind::SetTtl => Err(not_built(kind)),
+        ActionKind::SetEndpoints => Err(not_built(kind)),
+        ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Approval => Err(only_people_approve()),
         ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
@@ -70,12 +86,20 @@ pub async fn follow(
         ActionKind::Restore => {
             restore_follow::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await
         }
+        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
+        | ActionKind::Prune
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
         | ActionKind::GatewayHealth
+        | ActionKind::SetTtl
         | ActionKind::FlipCname
+        | ActionKind::FlipPrivateCname
         | ActionKind::VerifyPropagation
+        | ActionKind::SetEndpoints
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
@@ -99,7 +123,14 @@ pub async fn settle(
     let given = &call.arguments;
     match kind {
         ActionKind::Restore => restore_follow::settle(&read(kind, given)?, context, intent, operation).await,
-        ActionKind::FlipCname => flip_cname::settle(&read(kind, given)?, context, intent).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
+            flip_cname::settle(&read(kind, given)?, context, intent).await
+        }
+        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::SetTtl => Err(not_built(kind)),
+        ActionKind::SetEndpoints => Err(not_built(kind)),
+        ActionKind::SetOrigin => Err(not_built(kind)),
         // Without a recorded intent nothing has left.
         ActionKind::HttpRequest | ActionKind::Command if intent.is_none() => {
             Ok(Verdict::DidNotHappen { reason: "nothing had been sent or started".to_owned() })
@@ -109,6 +140,8 @@ pub async fn settle(
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
         | ActionKind::GatewayHealth
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
@@ -125,11 +158,20 @@ pub async fn undo(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     match kind {
-        ActionKind::FlipCname => flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
+            flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await
+        }
+        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::SetTtl => Err(not_built(kind)),
+        ActionKind::SetEndpoints => Err(not_built(kind)),
+        ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
+        | ActionKind::Prune
         | ActionKind::Restore
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
         | ActionKind::GatewayHealth
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
@@ -154,11 +196,19 @@ pub fn effect(kind: ActionKind, arguments: &Map<String, Value>) -> Effect {
         ActionKind::Command => arguments.get("read_only") == Some(&Value::Bool(true)),
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
+        | ActionKind::Backup
         | ActionKind::FindLatest
+        | ActionKind::Prune
         | ActionKind::Restore
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
         | ActionKind::GatewayHealth
+        | ActionKind::SetTtl
         | ActionKind::FlipCname
+        | ActionKind::FlipPrivateCname
         | ActionKind::VerifyPropagation
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin
         | ActionKind::Approval
         | ActionKind::Wait => false,
     };
@@ -172,15 +222,27 @@ pub fn expected(kind: ActionKind, arguments: &Map<String, Value>) -> Option<Dura
         ActionKind::Wait => duration("duration"),
         ActionKind::ConfirmOutage => Some(duration("hold_off")?.saturating_add(confirm_outage::TWO_LOOKS)),
         ActionKind::VerifyStandby
+        | ActionKind::Backup
         | ActionKind::FindLatest
+        | ActionKind::Prune
         | ActionKind::Restore
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
         | ActionKind::GatewayHealth
+        | ActionKind::SetTtl
         | ActionKind::FlipCname
+        | ActionKind::FlipPrivateCname
         | ActionKind::VerifyPropagation
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command => None,
     }
+}
+
+fn not_built(kind: ActionKind) -> StepError {
+    StepError::new(Disposition::Final, "not-built", format!("{kind} is not built yet"), "leave the step out")
 }
 
 fn only_people_approve() -> StepError {

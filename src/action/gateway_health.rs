@@ -150,7 +150,7 @@ pub async fn perform(arguments: &GatewayHealth, context: &Context, record: &Reco
 }
 
 fn status_endpoint() -> GatewayPath {
-    GatewayPath { path: STATUS_PATH.to_owned(), expect_status: 200 }
+    GatewayPath { path: STATUS_PATH.to_owned(), expect_status: 200, ..GatewayPath::default() }
 }
 
 async fn read(arguments: &GatewayHealth, arm: &Arm) -> Result<Service, StepError> {

@@ -176,7 +176,16 @@ fn outcome(state: &State, place: usize) -> Option<String> {
             None => text("name")?.to_owned(),
         },
         ActionKind::GatewayHealth => format!("healthy at {}", text("address")?),
-        ActionKind::FlipCname => match (text("hostname"), text("previous_target")) {
+        ActionKind::Backup => match text("skipped") {
+            Some(why) => format!("skipped: {why}"),
+            None => text("name")?.to_owned(),
+        },
+        ActionKind::Prune => {
+            format!("{} deleted, {} kept", outputs.get("deleted")?.as_array()?.len(), outputs.get("kept")?)
+        }
+        ActionKind::Compare => format!("{} differences", outputs.get("differences")?),
+        ActionKind::SetTtl => format!("{} has the TTL {}", text("hostname")?, text("ttl")?),
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => match (text("hostname"), text("previous_target")) {
             (Some(hostname), Some(before)) => format!("{hostname} points at {}, before: {before}", text("target")?),
             (_, _) => format!("points at {}", text("target")?),
         },
@@ -186,9 +195,13 @@ fn outcome(state: &State, place: usize) -> Option<String> {
             let names = outputs.get("approved_by")?.as_array()?.iter().filter_map(Value::as_str);
             format!("approved by {}", names.collect::<Vec<_>>().join(", "))
         }
-        ActionKind::ConfirmOutage | ActionKind::Restore | ActionKind::VerifyPropagation | ActionKind::Wait => {
-            return None;
-        }
+        ActionKind::ConfirmOutage
+        | ActionKind::Restore
+        | ActionKind::VerifyRestore
+        | ActionKind::VerifyPropagation
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin
+        | ActionKind::Wait => return None,
     };
     Some(format!(": {outcome}"))
 }

@@ -105,13 +105,21 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
     let planned = state.planned(place);
     let record = &state.steps[place];
     let (subject, (certain, says)) = match planned.action {
-        ActionKind::FlipCname => {
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             let subject = hostname(state, place).unwrap_or_else(|| format!("the record of step {}", planned.id));
             (subject, traffic(state, place, standing))
         }
         ActionKind::Restore => (service(state, place), restored(state, place, standing)),
         ActionKind::GatewayHealth => (service(state, place), healthy(state, place)?),
-        ActionKind::HttpRequest | ActionKind::Command if record.changes > 0 => {
+        ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Backup
+        | ActionKind::Prune
+        | ActionKind::SetTtl
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin
+            if record.changes > 0 =>
+        {
             let (word, _) = step::word(&record.state, standing, false);
             let known = matches!(record.state, StepState::Succeeded { .. } | StepState::Undone);
             let says = if known {
@@ -125,7 +133,14 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         | ActionKind::Command
         | ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
+        | ActionKind::Backup
         | ActionKind::FindLatest
+        | ActionKind::Prune
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
+        | ActionKind::SetTtl
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
         | ActionKind::Wait => return None,
