@@ -120,6 +120,15 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.must("zone", ZONE_READ, "reads which name servers the zone has");
             list.may("zone", CNAME_READ, "reads when the record was changed");
         }
+        // Not built yet.
+        ActionKind::Backup
+        | ActionKind::Prune
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
+        | ActionKind::SetTtl
+        | ActionKind::FlipPrivateCname
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin => {}
         // None of them sends anything to Azure with this credential.
         ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
     }
@@ -139,7 +148,15 @@ pub fn identity_roles(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<I
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
-        | ActionKind::Wait => return Vec::new(),
+        | ActionKind::Wait
+        | ActionKind::Backup
+        | ActionKind::Prune
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
+        | ActionKind::SetTtl
+        | ActionKind::FlipPrivateCname
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin => return Vec::new(),
     };
     let (Some(service), Some(scope)) = (on(arguments, service), on(arguments, storage)) else { return Vec::new() };
     let holder = match text(arguments, "access") {
@@ -176,7 +193,15 @@ pub fn foreseen(kind: ActionKind, arguments: &Map<String, Value>) -> Map<String,
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
-        | ActionKind::Wait => None,
+        | ActionKind::Wait
+        | ActionKind::Backup
+        | ActionKind::Prune
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
+        | ActionKind::SetTtl
+        | ActionKind::FlipPrivateCname
+        | ActionKind::SetEndpoints
+        | ActionKind::SetOrigin => None,
     };
     match outputs {
         Some(Value::Object(outputs)) => outputs,
