@@ -36,6 +36,7 @@ mod recorder;
 mod restore;
 mod restore_follow;
 mod restore_ready;
+pub mod role;
 mod standing;
 mod verify_standby;
 mod wait;

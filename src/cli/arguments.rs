@@ -86,6 +86,8 @@ pub enum Verb {
         #[arg(long, value_enum)]
         mode: Option<Mode>,
     },
+    /// Print the Azure role that a runbook needs, and the roles of the services' identities
+    Rbac(RbacArguments),
     /// Print the JSON Schema of runbooks
     Schema,
     /// Run the simulator on loopback
@@ -125,6 +127,36 @@ pub struct Where {
     /// YAML file with values of parameters; wins over the site
     #[arg(long, value_name = "FILE")]
     pub parameters: Option<PathBuf>,
+}
+
+impl Where {
+    /// The options that name the same world, mode and values once more.
+    pub fn again(&self, mode: Option<Mode>) -> Vec<String> {
+        let mut words = Vec::new();
+        match (&self.site, &self.simulate) {
+            (Some(site), _) => words.push(format!("--site {}", site.display())),
+            (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
+            (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),
+            (None, None) => {}
+        }
+        words.extend(mode.map(|mode| format!("--mode {mode}")));
+        words.extend(self.parameters.iter().map(|file| format!("--parameters {}", file.display())));
+        words.extend(self.set.iter().map(|(name, value)| format!("--set {name}={value}")));
+        words
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RbacArguments {
+    pub runbook: PathBuf,
+    #[command(flatten)]
+    pub place: Where,
+    /// Only what the steps of this mode need [default: every mode]
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Also what `lifeboat readiness` reads
+    #[arg(long)]
+    pub readiness: bool,
 }
 
 #[derive(Clone, Debug, Args)]

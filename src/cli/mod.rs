@@ -9,6 +9,7 @@ pub mod machine;
 pub mod operator;
 pub mod people;
 pub mod plan;
+pub mod rbac;
 pub mod run;
 pub mod runs;
 pub mod terminal;
@@ -72,6 +73,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
     match verb {
         Verb::Check { runbooks } => check::check(session, &runbooks),
         Verb::Graph { runbook, format, mode } => check::graph(&runbook, format, mode),
+        Verb::Rbac(arguments) => runtime()?.block_on(rbac::rbac(session, arguments)),
         Verb::Schema => print(&serde_json::to_string_pretty(&crate::runbook::json_schema()).expect("text keys")),
         Verb::Plan(arguments) => runtime()?.block_on(plan::plan(session, arguments)),
         Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),

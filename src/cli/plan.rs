@@ -38,20 +38,26 @@ pub async fn make(
         }
     };
     let scene = world::open(session, place, with_people).await?;
-    let parameters = parameters(&runbook, place, &scene.site, mode)?;
+    let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
     let restore_timeout = world::restore_timeout(&runbook, mode);
     let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
     let ingredients = Ingredients { runbook: &runbook, parameters, mode, site: Site::clone(&scene.site) };
     Ok((plan::make(ingredients, context).await, scene))
 }
 
-fn parameters(runbook: &Runbook, place: &Where, site: &Site, mode: Mode) -> Result<BTreeMap<String, Value>, Failure> {
+/// A value for every parameter: `--set`, else `--parameters`, else the site's.
+pub fn bind_parameters(
+    runbook: &Runbook,
+    place: &Where,
+    site: &BTreeMap<String, Value>,
+    mode: Mode,
+) -> Result<BTreeMap<String, Value>, Failure> {
     let file = match &place.parameters {
         Some(path) => Some((path.display().to_string(), check::read(path, "parameter file")?)),
         None => None,
     };
     let given = Given {
-        site: site.parameters.clone(),
+        site: site.clone(),
         file: file.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
         set: place.set.clone(),
     };
@@ -84,15 +90,7 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
 /// The arguments that name the same runbook, world and mode once more.
 fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
     let mut words = vec![runbook.display().to_string()];
-    match (&place.site, &place.simulate) {
-        (Some(site), _) => words.push(format!("--site {}", site.display())),
-        (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
-        (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),
-        (None, None) => {}
-    }
-    words.push(format!("--mode {}", plan.mode));
-    words.extend(place.parameters.iter().map(|file| format!("--parameters {}", file.display())));
-    words.extend(place.set.iter().map(|(name, value)| format!("--set {name}={value}")));
+    words.extend(place.again(Some(plan.mode)));
     words.join(" ")
 }
 

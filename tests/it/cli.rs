@@ -1,5 +1,7 @@
 //! The binary from outside: exit codes, stdout as data, stderr as story, and bad input refused before anything changes.
 
+mod rbac;
+
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
