@@ -20,7 +20,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
     let below: Vec<String> = place.rest[3..].iter().map(|segment| segment.to_ascii_lowercase()).collect();
     let below: Vec<&str> = below.iter().map(String::as_str).collect();
     match below.as_slice() {
-        [] if incoming.method == Method::GET => account(desk),
+        [] if incoming.method == Method::GET => account(desk, incoming),
         ["listkeys"] if incoming.method == Method::POST => {
             let key = |place: usize| {
                 json!({
@@ -44,11 +44,12 @@ fn id(desk: &Desk<'_>) -> String {
     )
 }
 
-fn account(desk: &Desk<'_>) -> Reply {
+fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
     let storage = &desk.scenario.storage;
     let available = if desk.is_lost(&storage.location) { "unavailable" } else { "available" };
     let blob = match &desk.state.listening {
-        Some(listening) => format!("http://127.0.0.1:{}/{}/", listening.http, storage.account),
+        // By the scheme that the client came with: most refuse to send a token over http.
+        Some(_) => format!("{}://{}/{}/", incoming.scheme, incoming.authority, storage.account),
         None => format!("https://{}.blob.core.windows.net/", storage.account),
     };
     Reply::json(

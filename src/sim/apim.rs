@@ -72,6 +72,20 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
     }
 }
 
+/// The services of a group, or of the subscription. Those of a lost region are left out: nobody can ask them.
+pub(super) fn services(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
+    if incoming.method != Method::GET {
+        return arm::no_method(incoming);
+    }
+    let here = |service: &ServiceState| {
+        place.group.is_none_or(|group| group.eq_ignore_ascii_case(&service.spec.group))
+            && !desk.is_lost(&service.spec.location)
+    };
+    let found = desk.state.services.iter().filter(|(_, service)| here(service));
+    let value: Vec<Value> = found.map(|(name, _)| service_json(desk, name)).collect();
+    Reply::json(StatusCode::OK, &json!({ "value": value, "nextLink": null }))
+}
+
 fn list(place: &Place<'_>, names: &[String]) -> Reply {
     let collection = place.rest[3];
     let value: Vec<Value> = names

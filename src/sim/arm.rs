@@ -8,11 +8,8 @@ use super::{
     exchange::{Desk, Incoming, Reply, http_date},
     health,
     state::compact,
-    zone,
+    versions, zone,
 };
-
-/// API versions before it have been retired for API Management (azure-facts §1).
-const OLDEST_APIM_VERSION: &str = "2021-04-01-preview";
 
 /// A path below a subscription, split; compare with `is`, for ARM does not mind the case.
 pub(super) struct Place<'a> {
@@ -24,12 +21,17 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// Whether the rest begins with these segments. `*` stands for any one.
-    fn begins(&self, pattern: &[&str]) -> bool {
+    pub fn begins(&self, pattern: &[&str]) -> bool {
         self.rest.len() >= pattern.len()
             && pattern
                 .iter()
                 .zip(&self.rest)
                 .all(|(wanted, found)| *wanted == "*" || wanted.eq_ignore_ascii_case(found))
+    }
+
+    /// Whether the rest is these segments and no more.
+    fn is(&self, pattern: &[&str]) -> bool {
+        self.rest.len() == pattern.len() && self.begins(pattern)
     }
 }
 
@@ -110,6 +112,9 @@ fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
         {
             Place { group: Some(group), rest: rest.to_vec() }
         }
+        [providers, rest @ ..] if providers.eq_ignore_ascii_case("providers") => {
+            return of_subscription(desk, incoming, &Place { group: None, rest: rest.to_vec() });
+        }
         _ => return no_route(incoming),
     };
     let group = place.group.unwrap_or_default();
@@ -123,6 +128,17 @@ fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     provider(desk, incoming, &place)
 }
 
+/// What a provider has in the whole subscription.
+fn of_subscription(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
+    if let Some(refusal) = versions::refuse(incoming, place) {
+        return refusal;
+    }
+    if place.is(&["Microsoft.ApiManagement", "service"]) {
+        return apim::services(desk, incoming, place);
+    }
+    no_route(incoming)
+}
+
 fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
     if place.rest.len() >= 6
         && place.rest[3].eq_ignore_ascii_case("providers")
@@ -130,11 +146,13 @@ fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Repl
     {
         return health::answer(desk, incoming, place);
     }
+    if let Some(refusal) = versions::refuse(incoming, place) {
+        return refusal;
+    }
+    if place.is(&["Microsoft.ApiManagement", "service"]) {
+        return apim::services(desk, incoming, place);
+    }
     if place.begins(&["Microsoft.ApiManagement", "service", "*"]) {
-        if incoming.parameter("api-version").is_some_and(|version| version.as_str() < OLDEST_APIM_VERSION) {
-            let message = "The api-version has been retired. Use 2021-08-01 or later.";
-            return Reply::error(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message);
-        }
         return apim::answer(desk, incoming, place);
     }
     if place.begins(&["Microsoft.Network", "dnsZones", "*"]) {

@@ -51,7 +51,7 @@ fn handle(desk: &mut Desk<'_>, incoming: &Incoming, account: &str, path: &str) -
         (method, name, None, None) => {
             let name = percent_decoded(name);
             match *method {
-                Method::GET | Method::HEAD => read(desk, &name),
+                Method::GET | Method::HEAD => read(desk, incoming, &name),
                 Method::PUT => write(desk, incoming, &name),
                 Method::DELETE => delete(desk, incoming, &name),
                 _ => error(StatusCode::METHOD_NOT_ALLOWED, "UnsupportedHttpVerb", "The resource does not support it."),
@@ -150,9 +150,10 @@ fn entry(xml: &mut String, name: &str, blob: &Blob, with_metadata: bool) {
     xml.push_str("<OrMetadata /></Blob>");
 }
 
-fn read(desk: &Desk<'_>, name: &str) -> Reply {
+fn read(desk: &Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
     let Some(blob) = desk.state.blobs.get(name) else { return blob_not_found() };
-    if blob.tier == "Archive" {
+    // Its properties can still be read.
+    if blob.tier == "Archive" && incoming.method == Method::GET {
         return error(StatusCode::CONFLICT, "BlobArchived", "This operation is not permitted on an archived blob.");
     }
     let size = usize::try_from(blob.size).unwrap_or(usize::MAX);
@@ -162,7 +163,18 @@ fn read(desk: &Desk<'_>, name: &str) -> Reply {
         // Only the service can read a backup; to everybody else it is so many bytes.
         BlobBody::Backup { .. } => vec![0; size],
     };
-    let mut reply = Reply::empty(StatusCode::OK)
+    let part = if incoming.method == Method::GET { part_wanted(incoming, body.len()) } else { Part::Whole };
+    let mut reply = match part {
+        Part::Whole => Reply::empty(StatusCode::OK).with("accept-ranges", "bytes"),
+        Part::Between { first, last } => Reply::empty(StatusCode::PARTIAL_CONTENT)
+            .with("content-range", format!("bytes {first}-{last}/{}", body.len())),
+        Part::Outside => {
+            let message = "The range specified is invalid for the current size of the resource.";
+            return error(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", message)
+                .with("content-range", format!("bytes */{}", body.len()));
+        }
+    };
+    reply = reply
         .with("etag", format!("\"{}\"", blob.etag))
         .with("last-modified", http_date(blob.modified))
         .with("x-ms-creation-time", http_date(blob.created))
@@ -181,8 +193,41 @@ fn read(desk: &Desk<'_>, name: &str) -> Reply {
     if let Ok(kind) = HeaderValue::from_str(&blob.content_type) {
         reply.headers.insert(http::header::CONTENT_TYPE, kind);
     }
-    reply.body = body.into();
+    let body = bytes::Bytes::from(body);
+    reply.body = match part {
+        Part::Between { first, last } => body.slice(first..=last),
+        Part::Whole | Part::Outside => body,
+    };
     reply
+}
+
+/// What of a blob is asked for.
+#[derive(Clone, Copy)]
+enum Part {
+    Whole,
+    /// Both are within the blob.
+    Between {
+        first: usize,
+        last: usize,
+    },
+    Outside,
+}
+
+/// Blob storage knows one range with its first byte named; whatever else is there counts as none.
+fn part_wanted(incoming: &Incoming, length: usize) -> Part {
+    let named = incoming.header("x-ms-range").or(incoming.header("range"));
+    let Some((first, last)) = named.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
+        return Part::Whole;
+    };
+    let Ok(first) = first.parse::<usize>() else { return Part::Whole };
+    if first >= length {
+        return Part::Outside;
+    }
+    match last.parse::<usize>() {
+        Ok(last) if last < first => Part::Whole,
+        Ok(last) => Part::Between { first, last: last.min(length - 1) },
+        Err(_) => Part::Between { first, last: length - 1 },
+    }
 }
 
 fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {

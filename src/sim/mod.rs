@@ -32,6 +32,7 @@ mod gateway;
 mod health;
 mod names;
 mod respond;
+mod versions;
 mod zone;
 
 pub mod command;

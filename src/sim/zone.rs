@@ -58,7 +58,8 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
             let name = name.to_ascii_lowercase();
             match incoming.method {
                 Method::GET => read(desk, &name),
-                Method::PUT => write(desk, incoming, &name),
+                Method::PUT => write(desk, incoming, &name, None),
+                Method::PATCH => patch(desk, incoming, &name),
                 Method::DELETE => delete(desk, incoming, &name),
                 _ => arm::no_method(incoming),
             }
@@ -154,7 +155,16 @@ fn refuse_stale(incoming: &Incoming, current: Option<&RecordSet>) -> Option<Repl
     }
 }
 
-fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
+/// What the body does not name stays.
+fn patch(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
+    match desk.state.records.get(name).and_then(|record| record.current.clone()) {
+        Some(stored) => write(desk, incoming, name, Some(&stored)),
+        None => read(desk, name),
+    }
+}
+
+/// `kept`: the set that fills in what the body does not name.
+fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str, kept: Option<&RecordSet>) -> Reply {
     let current = desk.state.records.get(name).and_then(|record| record.current.as_ref());
     if let Some(refusal) = refuse_stale(incoming, current) {
         return refusal;
@@ -165,9 +175,14 @@ fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
         Ok(body) => body.properties,
         Err(error) => return bad(format!("The request body is not a record set: {error}")),
     };
-    let alias = properties.alias.and_then(|alias| alias.id);
-    let target = properties.cname.map(|cname| cname.cname);
-    let Some(ttl) = properties.ttl.filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl)) else {
+    let mut alias = properties.alias.and_then(|alias| alias.id);
+    let mut target = properties.cname.map(|cname| cname.cname);
+    if let Some(kept) = kept.filter(|_| alias.is_none() && target.is_none()) {
+        (alias, target) = (kept.alias.clone(), kept.target.clone());
+    }
+    let metadata = properties.metadata.or_else(|| kept.map(|kept| kept.metadata.clone())).unwrap_or_default();
+    let ttl = properties.ttl.or(kept.map(|kept| kept.ttl));
+    let Some(ttl) = ttl.filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl)) else {
         return bad("The record set needs a TTL between 1 and 2147483647.".to_owned());
     };
     if target.is_some() == alias.is_some() {
@@ -177,7 +192,7 @@ fn write(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
         return bad("A CNAME record set cannot be at the apex of the zone.".to_owned());
     }
     let etag = desk.state.guid();
-    let set = RecordSet { target, ttl, etag, metadata: properties.metadata.unwrap_or_default(), alias };
+    let set = RecordSet { target, ttl, etag, metadata, alias };
     let body = record_json(desk, name, &set);
     desk.state.records.entry(name.to_owned()).or_default().set(Some(set), desk.now);
     desk.state.effects.record_puts_accepted += 1;

@@ -1,5 +1,6 @@
 //! The simulator against the recorded wire facts, both ways in, and each of its faults.
 
+mod clients;
 mod faults;
 mod names;
 mod persistence;
