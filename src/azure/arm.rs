@@ -47,7 +47,7 @@ pub enum AzureErrorKind {
     Busy,
     /// Any other 409.
     Conflict,
-    /// 412.
+    /// 412, and storage's 409 `BlobAlreadyExists`.
     PreconditionFailed,
     /// 429, and the waits allowed for it are used up.
     Throttled,

@@ -1,4 +1,4 @@
-//! Blobs: listing and reading, through the blob endpoint and with a token. Never writes.
+//! Blobs: listing and reading, through the blob endpoint and with a token. What writes is in [`super::blob_change`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,6 +29,8 @@ pub struct BlobItem {
     pub name: String,
     pub created: Option<Timestamp>,
     pub last_modified: Option<Timestamp>,
+    /// As the listing writes it, without quotes; what a conditional write or delete is given.
+    pub etag: Option<String>,
     /// Bytes.
     pub size: u64,
     /// `Hot`, `Cool`, `Cold`, `Archive`.
@@ -108,10 +110,8 @@ impl Blobs {
         name: &str,
         max_bytes: usize,
     ) -> Result<Option<Bytes>, AzureError> {
-        let (exchange, base) = self.exchange(account)?;
-        // A blob's name may hold slashes, which are its own.
-        let segments: Vec<&str> = std::iter::once(container).chain(name.split('/')).collect();
-        match self.get(&exchange, within(&base, &segments), max_bytes).await {
+        let (exchange, url) = self.blob(account, container, name)?;
+        match self.get(&exchange, url, max_bytes).await {
             Ok(body) => Ok(Some(body)),
             Err(error)
                 if error.kind == AzureErrorKind::NotFound && error.code.as_deref() != Some("ContainerNotFound") =>
@@ -123,20 +123,38 @@ impl Blobs {
     }
 
     async fn get(&self, exchange: &Exchange, url: Url, max_body: usize) -> Result<Bytes, AzureError> {
-        let what = format!("GET {}", url.path());
         let mut call = Call::new(Method::GET, url, Repeat::Safe);
         call.max_body = max_body;
+        Ok(self.send(exchange, call).await?.response.body)
+    }
+
+    /// # Errors
+    /// Every answer that is no success.
+    pub(super) async fn send(&self, exchange: &Exchange, mut call: Call) -> Result<Answer, AzureError> {
         call.headers.insert(HeaderName::from_static("x-ms-version"), HeaderValue::from_static(STORAGE_VERSION));
         let Answer { response, repeated_unknown } = exchange.send(&call).await?;
-        if response.status == StatusCode::OK {
-            return Ok(response.body);
+        let wanted = match call.method {
+            Method::PUT => StatusCode::CREATED,
+            Method::DELETE => StatusCode::ACCEPTED,
+            _ => StatusCode::OK,
+        };
+        if response.status == wanted {
+            return Ok(Answer { response, repeated_unknown });
         }
+        let what = format!("{} {}", call.method, call.url.path());
         let mut error = refusal::refusal(&what, &response);
         error.message = format!("the storage account {}", error.message);
         if error.kind == AzureErrorKind::Unauthorized {
             error.hint = Some(self.tokens.why_unauthorized(self.clock.now()));
         }
         Err(exchange::after(error, &call, repeated_unknown))
+    }
+
+    /// The way to one blob. A blob's name may hold slashes, which are its own.
+    pub(super) fn blob(&self, account: &str, container: &str, name: &str) -> Result<(Exchange, Url), AzureError> {
+        let (exchange, base) = self.exchange(account)?;
+        let segments: Vec<&str> = std::iter::once(container).chain(name.split('/')).collect();
+        Ok((exchange, within(&base, &segments)))
     }
 
     /// Tokens for storage go to this account's endpoint and nowhere else.
@@ -182,7 +200,7 @@ fn within(base: &Url, segments: &[&str]) -> Url {
     url
 }
 
-fn malformed(message: &str) -> AzureError {
+pub(super) fn malformed(message: &str) -> AzureError {
     AzureError::new(AzureErrorKind::Malformed, message)
 }
 
@@ -227,6 +245,7 @@ struct EntryProperties {
     creation_time: Option<String>,
     #[serde(rename = "Last-Modified")]
     last_modified: Option<String>,
+    etag: Option<String>,
     #[serde(rename = "Content-Length")]
     content_length: Option<String>,
     access_tier: Option<String>,
@@ -251,6 +270,7 @@ impl From<Entry> for BlobItem {
             name: if encoded { decoded(&entry.name.text) } else { entry.name.text },
             created: properties.creation_time.as_deref().and_then(http_date),
             last_modified: properties.last_modified.as_deref().and_then(http_date),
+            etag: filled(properties.etag).map(|etag| etag.trim_matches('"').to_owned()),
             // Without a length it counts as empty, and an empty backup is none.
             size: properties.content_length.and_then(|text| text.trim().parse().ok()).unwrap_or(0),
             tier: filled(properties.access_tier),

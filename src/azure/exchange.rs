@@ -1,7 +1,7 @@
 //! One call to Azure until it is answered for good: tokens, Retry-After, repeats by method, ids in the log.
 //!
 //! ```text
-//!            reads, PUT with If-Match          POST, PUT without If-Match
+//!            reads, conditional changes        POST, changes without a condition
 //!  401       once more with a fresh token      once more with a fresh token (a 401 had no effect)
 //!  429       after Retry-After                 after Retry-After (had no effect)
 //!  503       after Retry-After                 never: the outcome is unknown
@@ -43,7 +43,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Whether a call may be sent again when nobody knows what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// GET, HEAD, PUT with If-Match, and POSTs that only read.
+    /// GET, HEAD, PUT and DELETE under a condition, and POSTs that only read.
     Safe,
     Never,
 }

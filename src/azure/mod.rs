@@ -4,6 +4,7 @@
 mod advice;
 pub mod apim;
 pub mod arm;
+mod blob_change;
 mod blobs;
 pub mod credential;
 pub mod dns;

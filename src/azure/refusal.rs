@@ -101,6 +101,8 @@ fn kind(status: StatusCode, code: Option<&str>, message: &str) -> AzureErrorKind
         StatusCode::FORBIDDEN => AzureErrorKind::Forbidden,
         StatusCode::NOT_FOUND => AzureErrorKind::NotFound,
         StatusCode::CONFLICT if is_busy(code, message) => AzureErrorKind::Busy,
+        // Storage's answer to `If-None-Match: *`.
+        StatusCode::CONFLICT if code == Some("BlobAlreadyExists") => AzureErrorKind::PreconditionFailed,
         StatusCode::CONFLICT => AzureErrorKind::Conflict,
         StatusCode::PRECONDITION_FAILED => AzureErrorKind::PreconditionFailed,
         StatusCode::TOO_MANY_REQUESTS => AzureErrorKind::Throttled,
@@ -127,6 +129,9 @@ fn hint(kind: AzureErrorKind, code: Option<&str>, message: &str) -> Option<Strin
         AzureErrorKind::Conflict if code == Some("ScopeLocked") => {
             "a resource lock forbids it; take the lock off (`az lock list`, `az lock delete`) and put it back afterwards"
                 .to_owned()
+        }
+        AzureErrorKind::PreconditionFailed if code == Some("BlobAlreadyExists") => {
+            "a blob of this name is there already; choose another name".to_owned()
         }
         AzureErrorKind::PreconditionFailed => "somebody changed it since it was read; read it again".to_owned(),
         AzureErrorKind::Throttled => "wait a few minutes; ask what else uses this identity and subscription".to_owned(),

@@ -8,7 +8,10 @@ use crate::runbook::ResourceId;
 
 use super::{Arm, AzureError, AzureErrorKind};
 
-pub use super::blobs::{BlobItem, Blobs};
+pub use super::{
+    blob_change::{BlobCondition, BlobContent, LONGEST_CONTENT},
+    blobs::{BlobItem, Blobs},
+};
 
 /// Of Microsoft.Storage.
 pub const API_VERSION: &str = "2023-05-01";

@@ -277,6 +277,7 @@ fn delete(desk: &mut Desk<'_>, incoming: &Incoming, name: &str) -> Reply {
         return refusal;
     }
     desk.state.blobs.remove(name);
+    desk.state.effects.blob_deletes_accepted += 1;
     desk.state.changed = true;
     Reply::empty(StatusCode::ACCEPTED)
 }

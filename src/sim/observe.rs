@@ -23,6 +23,8 @@ pub struct Effects {
     pub record_puts_accepted: u32,
     pub record_deletes_accepted: u32,
     pub blob_puts_accepted: u32,
+    #[serde(default)]
+    pub blob_deletes_accepted: u32,
     pub tokens_issued: u32,
 }
 
