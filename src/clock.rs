@@ -70,9 +70,15 @@ impl Clock {
     /// Waits as long as an answer of the network is waited for. Cancel safe. Simulated time may be fast, but sockets and
     /// processors are not: a simulated patience never ends before half a second of the machine's own time has passed.
     pub async fn patience(&self, duration: Duration) {
-        let least = Duration::from_millis(500).mul_f64(self.speed());
-        let simulated = matches!(self, Self::Scaled { .. });
-        self.sleep(if simulated { duration.max(least) } else { duration }).await;
+        self.sleep(self.lenient(duration)).await;
+    }
+
+    /// A limit on what the network takes, never below half a second of the machine's own time.
+    pub fn lenient(&self, limit: Duration) -> Duration {
+        match self {
+            Self::Scaled { speed, .. } => limit.max(Duration::from_millis(500).mul_f64(*speed)),
+            Self::Wall | Self::Virtual { .. } => limit,
+        }
     }
 
     /// Cancel safe. Returns at once when `until` has passed.

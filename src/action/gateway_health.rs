@@ -1,12 +1,13 @@
 //! `gateway.health-check`: does the gateway of this service serve the production hostname?
 //!
 //! Connects to the service's own address and says the production hostname in SNI and Host, as clients will after the
-//! flip. Reads only; never follows a redirect; a certificate error is final.
+//! flip. Reads only; never follows a redirect; a certificate error is final. What an answer is held against stands in
+//! [`super::gateway_rules`]. One answer that breaks a rule fails the attempt: the next one counts from the beginning.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use http::Method;
-use jiff::{SignedDuration, Timestamp};
+use http::{HeaderName, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -15,6 +16,8 @@ use super::{
     arguments::{GatewayHealth, GatewayPath},
     error,
     fact::{Facts, note},
+    gateway_rules::{differs, judge, judge_certificate},
+    secret::{self, Purpose},
     standing, verify_standby,
 };
 use crate::{
@@ -25,14 +28,32 @@ use crate::{
     net::{Certificate, HttpError, HttpErrorKind, HttpRequest, HttpResponse},
     plan::facts::{Finding, Probe},
     run::{Disposition, StepError},
+    site::SecretReference,
 };
 
 /// Answered by every gateway that runs, without a subscription key (azure-facts 1.3).
 pub const STATUS_PATH: &str = "/status-0123456789abcdef";
 /// A gateway that needs longer than this is not healthy.
-const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A health answer is short; more is not read.
 const MAX_BODY: usize = 1 << 20;
+/// How API Management wants a subscription key.
+const KEY_HEADER: HeaderName = HeaderName::from_static("ocp-apim-subscription-key");
+
+const SUBSCRIPTION_KEY: Purpose = Purpose {
+    code: "subscription-key-missing",
+    what: "the subscription key for the gateway",
+    remedy: "set it where lifeboat runs; `subscription_key` of the path names the variable or the file",
+};
+
+/// A path that is asked, and the key that goes with it.
+#[derive(Debug)]
+struct Question {
+    endpoint: GatewayPath,
+    key: Option<SecretString>,
+    /// The slowest answer so far.
+    slowest: Duration,
+}
 
 /// Where the gateway is.
 #[derive(Clone, Debug)]
@@ -48,7 +69,10 @@ pub async fn probe(arguments: &GatewayHealth, context: &Context) -> Result<Probe
         0 => String::new(),
         more => format!(", {} paths each", more + 1),
     };
-    let (facts, findings) = first_look(arguments, context, &service).await;
+    let (facts, mut findings) = first_look(arguments, context, &service).await;
+    for path in &arguments.paths {
+        findings.extend(key_of(path)?.and_then(|reference| secret::absent(&reference, &SUBSCRIPTION_KEY, context)));
+    }
     Ok(Probe {
         summary: format!(
             "asks the gateway of {} for {}, {} times in a row{each}",
@@ -78,7 +102,7 @@ async fn first_look(arguments: &GatewayHealth, context: &Context, service: &Serv
     let source = format!("GET https://{}{STATUS_PATH} at {}", arguments.hostname, door.host);
     let facts = Facts::seen(source, now).with("gateway.host", door.host.as_str());
     let mut findings = Vec::new();
-    let facts = match ask(arguments, context, &door, &status_endpoint()).await {
+    let facts = match ask(arguments, context, &door, &status_endpoint(), None).await {
         Ok((address, answer)) => {
             if let Some(certificate) = &answer.certificate {
                 if let Err(failure) = judge_certificate(arguments, certificate, now) {
@@ -110,22 +134,14 @@ pub async fn perform(arguments: &GatewayHealth, context: &Context, record: &Reco
     let arm = context.arm.noting(record.sink());
     let service = read(arguments, &arm).await?;
     let door = door(arguments, context, &service).await?;
-    let endpoints: Vec<GatewayPath> =
-        std::iter::once(status_endpoint()).chain(arguments.paths.iter().cloned()).collect();
+    let mut questions = questions(arguments, context).await?;
     let mut last = None;
     for round in 1..=arguments.consecutive {
         if round > 1 {
             context.clock.sleep(arguments.interval).await;
         }
-        for endpoint in &endpoints {
-            let (address, answer) = ask(arguments, context, &door, endpoint)
-                .await
-                .map_err(|failure| unanswered(arguments, &door, endpoint, &failure))?;
-            judge_status(arguments, endpoint, &answer)?;
-            if let Some(certificate) = &answer.certificate {
-                judge_certificate(arguments, certificate, context.clock.now())?;
-            }
-            last = Some((address, answer.certificate));
+        for question in &mut questions {
+            last = Some(answered(arguments, context, &door, question).await?);
         }
     }
     let (address, certificate) = last.expect("`consecutive` is at least 1, so something was asked");
@@ -137,8 +153,7 @@ pub async fn perform(arguments: &GatewayHealth, context: &Context, record: &Reco
         ("thumbprint".to_owned(), json!(certificate.as_ref().map(|one| &one.thumbprint))),
         ("certificate_expires".to_owned(), json!(certificate.as_ref().map(|one| one.not_after))),
     ]);
-    let asked: Vec<Value> =
-        endpoints.iter().map(|one| json!({ "path": one.path, "status": one.expect_status })).collect();
+    let asked: Vec<Value> = questions.iter().map(shown).collect();
     let evidence = json!({
         "gateway": door.host,
         "hostname": arguments.hostname,
@@ -147,6 +162,78 @@ pub async fn perform(arguments: &GatewayHealth, context: &Context, record: &Reco
         "subject": certificate.map(|one| one.subject),
     });
     Ok(Done { outputs, evidence })
+}
+
+/// Asks once and judges the answer; who answered, and which certificate was shown.
+async fn answered(
+    arguments: &GatewayHealth,
+    context: &Context,
+    door: &Door,
+    question: &mut Question,
+) -> Result<(SocketAddr, Option<Certificate>), StepError> {
+    let endpoint = &question.endpoint;
+    let began = context.clock.now();
+    let (address, answer) = ask(arguments, context, door, endpoint, question.key.as_ref())
+        .await
+        .map_err(|failure| unanswered(arguments, door, endpoint, &failure))?;
+    let took = Duration::try_from(context.clock.now().duration_since(began)).unwrap_or_default();
+    let longest = longest(arguments, endpoint).map(|longest| context.clock.lenient(longest));
+    judge(arguments, endpoint, question.key.as_ref(), &answer, took, longest)?;
+    if let Some(certificate) = &answer.certificate {
+        judge_certificate(arguments, certificate, context.clock.now())?;
+    }
+    question.slowest = question.slowest.max(took);
+    Ok((address, answer.certificate))
+}
+
+/// The status endpoint, then the paths; the keys are read here, at the moment of use.
+async fn questions(arguments: &GatewayHealth, context: &Context) -> Result<Vec<Question>, StepError> {
+    let mut questions = vec![Question { endpoint: status_endpoint(), key: None, slowest: Duration::ZERO }];
+    for endpoint in &arguments.paths {
+        let key = match key_of(endpoint)? {
+            Some(reference) => Some(secret::read(&reference, &SUBSCRIPTION_KEY, context).await?),
+            None => None,
+        };
+        questions.push(Question { endpoint: endpoint.clone(), key, slowest: Duration::ZERO });
+    }
+    Ok(questions)
+}
+
+fn key_of(endpoint: &GatewayPath) -> Result<Option<SecretReference>, StepError> {
+    let Some(given) = &endpoint.subscription_key else { return Ok(None) };
+    given.reference().map(Some).ok_or_else(|| {
+        StepError::new(
+            Disposition::Final,
+            "invalid-arguments",
+            format!("`subscription_key` of {} does not name exactly one place", endpoint.path),
+            "write { env: NAME } or { file: PATH }",
+        )
+    })
+}
+
+/// Of this path, else of any.
+fn longest(arguments: &GatewayHealth, endpoint: &GatewayPath) -> Option<Duration> {
+    endpoint.max_latency.or(arguments.max_latency)
+}
+
+/// What was asked and how it was answered, for the report.
+fn shown(question: &Question) -> Value {
+    let endpoint = &question.endpoint;
+    let mut shown = json!({
+        "path": endpoint.path,
+        "status": endpoint.expect_status,
+        "slowest_ms": u64::try_from(question.slowest.as_millis()).unwrap_or(u64::MAX),
+    });
+    if !endpoint.expect_headers.is_empty() {
+        shown["headers"] = json!(endpoint.expect_headers);
+    }
+    if let Some(body) = &endpoint.expect_body {
+        shown["body_holds"] = json!(body);
+    }
+    if question.key.is_some() {
+        shown["with_subscription_key"] = json!(true);
+    }
+    shown
 }
 
 fn status_endpoint() -> GatewayPath {
@@ -186,6 +273,7 @@ async fn ask(
     context: &Context,
     door: &Door,
     endpoint: &GatewayPath,
+    key: Option<&SecretString>,
 ) -> Result<(SocketAddr, HttpResponse), HttpError> {
     let port = if door.port == 443 { String::new() } else { format!(":{}", door.port) };
     let text = format!("https://{}{port}{}", arguments.hostname, endpoint.path);
@@ -195,11 +283,21 @@ async fn ask(
         message,
     };
     let url = Url::parse(&text).map_err(|failure| unusable(format!("`{text}` is not a URL: {failure}")))?;
+    let key = match key.map(|key| HeaderValue::from_str(key.expose_secret())) {
+        Some(Ok(mut value)) => {
+            value.set_sensitive(true);
+            Some(value)
+        }
+        Some(Err(_)) => return Err(unusable("the subscription key is no text that a header can carry".to_owned())),
+        None => None,
+    };
     let mut last = unusable(format!("{} has no address", door.host));
     for address in &door.addresses {
         let mut request = HttpRequest::new(Method::GET, url.clone());
-        request.timeout = ANSWER_TIMEOUT;
+        // Longer than what is allowed is answered in words that say how long it took.
+        request.timeout = longest(arguments, endpoint).unwrap_or_default().max(ANSWER_TIMEOUT);
         request.max_body = MAX_BODY;
+        request.headers.extend(key.clone().map(|key| (KEY_HEADER, key)));
         request.connect_to = Some(*address);
         match context.http.send(request).await {
             Ok(answer) => return Ok((*address, answer)),
@@ -209,79 +307,6 @@ async fn ask(
         }
     }
     Err(last)
-}
-
-fn judge_status(arguments: &GatewayHealth, endpoint: &GatewayPath, answer: &HttpResponse) -> Result<(), StepError> {
-    let status = answer.status.as_u16();
-    if status == endpoint.expect_status {
-        return Ok(());
-    }
-    let mut step = StepError::new(
-        Disposition::Retryable,
-        "gateway-unhealthy",
-        format!(
-            "the gateway of {} answered {status} to {} where {} was expected",
-            arguments.service.name(),
-            endpoint.path,
-            endpoint.expect_status
-        ),
-        "a gateway needs minutes to take a restored configuration: give the step `retry`; else look at the service's \
-         gateway logs",
-    );
-    step.details.insert("status".to_owned(), json!(status));
-    Err(step)
-}
-
-/// Days left, and the thumbprint when one is wanted. Trust and name were judged when the connection was made. Pure.
-fn judge_certificate(arguments: &GatewayHealth, certificate: &Certificate, now: Timestamp) -> Result<(), StepError> {
-    let hostname = &arguments.hostname;
-    let left = certificate.not_after.duration_since(now);
-    if left < SignedDuration::from_hours(24 * i64::from(arguments.certificate_days)) {
-        let days = left.as_hours() / 24;
-        return Err(StepError::new(
-            Disposition::Final,
-            "certificate-expiring",
-            format!(
-                "the certificate for {hostname} is good until {} ({days} days), and {} days are wanted",
-                certificate.not_after, arguments.certificate_days
-            ),
-            "renew the certificate on the standby, or lower `certificate_days` if you accept the risk",
-        ));
-    }
-    match &arguments.thumbprint {
-        Some(wanted) if !same_thumbprint(wanted, &certificate.thumbprint) => Err(StepError::new(
-            Disposition::Final,
-            "certificate-unexpected",
-            format!("the certificate for {hostname} has the thumbprint {}, not {wanted}", certificate.thumbprint),
-            "install the expected certificate on the standby, or correct `thumbprint`",
-        )),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// The gateway shows another certificate than ARM says it has for this hostname.
-fn differs(arguments: &GatewayHealth, service: &Service, certificate: &Certificate) -> Option<Finding> {
-    let configured = service
-        .gateway_hostnames()
-        .into_iter()
-        .find(|one| one.host_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&arguments.hostname)))?;
-    let thumbprint = configured.certificate.as_ref()?.thumbprint.as_deref()?;
-    (!same_thumbprint(thumbprint, &certificate.thumbprint)).then(|| {
-        Finding::warning(
-            "certificate-differs",
-            format!(
-                "the gateway shows the certificate {} for {}, but Azure says it has {thumbprint}",
-                certificate.thumbprint, arguments.hostname
-            ),
-            "a new certificate may not have reached the gateway yet; or something in front of it ends TLS",
-        )
-    })
-}
-
-/// Azure writes `A1B2…`, people also `a1:b2:…`.
-fn same_thumbprint(one: &str, other: &str) -> bool {
-    let fold = |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
-    fold(one) == fold(other)
 }
 
 fn unanswered(arguments: &GatewayHealth, door: &Door, endpoint: &GatewayPath, failure: &HttpError) -> StepError {

@@ -25,6 +25,7 @@ use super::{
     fact::{Facts, after, note, note_until},
     restore_follow,
     restore_ready::{broken, check_access, judge_account, judge_backup, judge_service},
+    secret::{self, Purpose},
     standing::Standing,
     verify_standby,
 };
@@ -37,7 +38,6 @@ use crate::{
     net::Delivery,
     plan::facts::{Finding, PlannedRequest, Probe},
     run::{Disposition, Intent, StepError},
-    site::SecretReference,
 };
 
 /// How often a busy service is looked at. Its operations last minutes to an hour.
@@ -45,6 +45,13 @@ pub const BUSY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often a restore may be refused with `ServiceLocked` although the service had just been idle.
 /// More than a few means that something else keeps taking it.
 const MOST_LOCKED: u32 = 10;
+
+/// Read from where the runbook says; without a reference it is asked of Azure.
+const STORAGE_KEY: Purpose = Purpose {
+    code: "access-key-missing",
+    what: "the access key of the storage account",
+    remedy: "set it where lifeboat runs, or leave `access_key` out to have it asked of Azure",
+};
 
 /// The service before the restore was asked for: what tells later whether it happened. Part of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +79,8 @@ pub async fn probe(arguments: &Restore, context: &Context) -> Result<Probe, Step
     {
         findings.push(Finding::blocker(&failure.code, failure.message, failure.hint));
     }
-    findings.extend(judge_secret(arguments, context));
+    let key = arguments.access_key.as_ref().and_then(super::arguments::AccessKey::reference);
+    findings.extend(key.and_then(|reference| secret::absent(&reference, &STORAGE_KEY, context)));
     let name = arguments.service.name();
     let source = format!("GET {}", apim::service_url(&context.arm, &arguments.service));
     let facts = Facts::seen(source, context.clock.now())
@@ -193,21 +201,6 @@ async fn read_account(id: Option<&crate::runbook::ResourceId>, arm: &Arm) -> Opt
     Some(storage::account(arm, id?).await)
 }
 
-/// A secret that only the machine that runs the plan needs to have.
-fn judge_secret(arguments: &Restore, context: &Context) -> Option<Finding> {
-    let (what, there) = match arguments.access_key.as_ref()?.reference()? {
-        SecretReference::Env(name) => (format!("variable `{name}`"), context.environment.get(&name).is_some()),
-        SecretReference::File(path) => (format!("file `{}`", path.display()), context.directory.join(path).is_file()),
-    };
-    (!there).then(|| {
-        Finding::warning(
-            "access-key-missing",
-            format!("the {what} that should hold the access key is not here"),
-            "set it where the run will be started",
-        )
-    })
-}
-
 /// The blob as it is listed now.
 async fn read_backup(backup: &Backup, context: &Context) -> Result<Option<Candidate>, StepError> {
     let listed = context.blobs.list(&backup.account, &backup.container, &backup.name).await.map_err(|failure| {
@@ -249,7 +242,9 @@ async fn storage_access(arguments: &Restore, context: &Context, arm: &Arm) -> Re
         Access::AccessKey => {
             let reference = arguments.access_key.as_ref().and_then(super::arguments::AccessKey::reference);
             match (reference, &arguments.backup.storage) {
-                (Some(reference), _) => read_secret(&reference, context).await.map(StorageAccess::AccessKey),
+                (Some(reference), _) => {
+                    secret::read(&reference, &STORAGE_KEY, context).await.map(StorageAccess::AccessKey)
+                }
                 (None, Some(id)) => {
                     let key = storage::list_keys(arm, id).await;
                     key.map(StorageAccess::AccessKey)
@@ -259,26 +254,6 @@ async fn storage_access(arguments: &Restore, context: &Context, arm: &Arm) -> Re
             }
         }
     }
-}
-
-async fn read_secret(reference: &SecretReference, context: &Context) -> Result<SecretString, StepError> {
-    let missing = |what: String| {
-        StepError::new(
-            Disposition::Final,
-            "access-key-missing",
-            format!("the access key of the storage account cannot be had: {what}"),
-            "set it where lifeboat runs, or leave `access_key` out to have it asked of Azure",
-        )
-    };
-    let text = match reference {
-        SecretReference::Env(name) => {
-            context.environment.get(name).ok_or_else(|| missing(format!("variable `{name}` is not set")))?
-        }
-        SecretReference::File(path) => tokio::fs::read_to_string(context.directory.join(path))
-            .await
-            .map_err(|failure| missing(format!("file `{}`: {failure}", path.display())))?,
-    };
-    Ok(SecretString::from(text.trim().to_owned()))
 }
 
 /// What `perform` was about to do, as the journal has it.

@@ -52,7 +52,7 @@ impl Service {
             workspaces: Vec::new(),
             content: Content {
                 apis: [("orders", "orders"), ("payments", "payments"), ("catalog", "catalog/v2")]
-                    .map(|(name, path)| Api { name: name.to_owned(), path: path.to_owned() })
+                    .map(|(name, path)| Api { name: name.to_owned(), path: path.to_owned(), ..Api::default() })
                     .to_vec(),
                 products: texts(&["partners", "internal"]),
                 subscriptions: texts(&["master", "partner-fabrikam", "partner-northwind", "internal-web"]),

@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::SignedDuration;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{
     authority::{Authority, Leaf},
     exchange::{Desk, Incoming, Reply},
     fault::{Act, GatewayTrouble},
+    scenario::Content,
     state::ServiceState,
 };
 
 /// The status endpoint that every gateway has (azure-facts §1.3).
 const STATUS: &str = "/status-0123456789abcdef";
+/// Where a client puts the key of its subscription.
+const KEY: &str = "Ocp-Apim-Subscription-Key";
 /// Microsoft renews its own certificates long before.
 const OWN_VALIDITY: SignedDuration = SignedDuration::from_hours(24 * 180);
 const EXPIRED: SignedDuration = SignedDuration::from_hours(-24);
@@ -78,8 +82,42 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, service: &str) ->
     let api = state.content.apis.iter().find(|api| {
         path.strip_prefix(api.path.trim_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
-    match api {
-        Some(api) => Reply::json(StatusCode::OK, &json!({ "api": api.name, "served_by": state.spec.name })),
-        None => Reply::json(StatusCode::NOT_FOUND, &json!({ "statusCode": 404, "message": "Resource not found" })),
+    let Some(api) = api else {
+        return Reply::json(StatusCode::NOT_FOUND, &json!({ "statusCode": 404, "message": "Resource not found" }));
+    };
+    if api.subscription_required
+        && let Err(message) = admit(desk.scenario.seed, &state.content, incoming)
+    {
+        let realm = format!("https://{}/{}", incoming.host(), api.path.trim_matches('/'));
+        return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "statusCode": 401, "message": message })).with(
+            "www-authenticate",
+            format!("AzureApiManagementKey realm=\"{realm}\",name=\"{KEY}\",type=\"header\""),
+        );
     }
+    let mut reply = Reply::json(StatusCode::OK, &json!({ "api": api.name, "served_by": state.spec.name }));
+    for (name, value) in &api.headers {
+        let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        reply.headers.insert(name.expect("the scenario was checked"), value.expect("the scenario was checked"));
+    }
+    reply
+}
+
+/// Azure's own words to whoever has no key of a subscription of this service (not verified on a wire).
+fn admit(seed: u64, content: &Content, incoming: &Incoming) -> Result<(), &'static str> {
+    let Some(given) = incoming.headers.get(KEY) else {
+        return Err(
+            "Access denied due to missing subscription key. Make sure to include subscription key when making \
+                    requests to an API.",
+        );
+    };
+    if content.subscriptions.iter().any(|name| given.as_bytes() == subscription_key(seed, name).as_bytes()) {
+        return Ok(());
+    }
+    Err("Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.")
+}
+
+/// The primary key of a subscription: 32 hex digits, as Azure makes them. A restore brings it along.
+pub(super) fn subscription_key(seed: u64, name: &str) -> String {
+    let digest = Sha256::digest(format!("{seed}/{name}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -120,12 +120,18 @@ pub struct Content {
     pub named_values: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
     pub name: String,
     /// First segments of its URLs, without slashes at the ends.
     pub path: String,
+    /// Refuses whoever comes without the key of a subscription.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subscription_required: bool,
+    /// What it answers with, besides its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// The account that holds the backups.
@@ -249,6 +255,9 @@ impl Scenario {
         for (place, fault) in self.faults.iter().enumerate() {
             fault.check(&self).map_err(|what| ScenarioError::plain(format!("fault {}: {what}", place + 1)))?;
         }
+        for api in [&self.active, &self.standby].into_iter().flat_map(|service| &service.content.apis) {
+            api.check().map_err(ScenarioError::plain)?;
+        }
         let wrong = [
             (self.active.name == self.standby.name, "`active` and `standby` have the same name"),
             (self.dns.name_servers.is_empty(), "`dns.name_servers` is empty"),
@@ -261,6 +270,18 @@ impl Scenario {
         match wrong.into_iter().find(|(holds, _)| *holds) {
             Some((_, message)) => Err(ScenarioError::plain(message.to_owned())),
             None => Ok(self),
+        }
+    }
+}
+
+impl Api {
+    fn check(&self) -> Result<(), String> {
+        let fits = |(name, value): (&String, &String)| {
+            http::HeaderName::try_from(name.as_str()).is_ok() && http::HeaderValue::try_from(value.as_str()).is_ok()
+        };
+        match self.headers.iter().find(|header| !fits(*header)) {
+            Some((name, _)) => Err(format!("api `{}`: `{name}` and its value are no header", self.name)),
+            None => Ok(()),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     authority::{Authority, KeptAuthority},
     entra,
     exchange::{Answer, Desk, Incoming},
+    gateway,
     observe::{Effects, LoggedRequest, RecordView, ServiceView},
     respond,
     scenario::Scenario,
@@ -157,6 +158,11 @@ impl World {
                 restored_from: service.restored_from.clone(),
             })
         })
+    }
+
+    /// The primary key of a subscription, wherever it exists. For clients of the gateways; no answer ever holds it.
+    pub fn subscription_key(&self, subscription: &str) -> String {
+        gateway::subscription_key(self.scenario.seed, subscription)
     }
 
     pub fn scenario(&self) -> &Scenario {

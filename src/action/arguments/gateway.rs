@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{AccessKey, absolute_path, apim_service, hostname};
 use crate::runbook::{ResourceId, span};
@@ -51,7 +51,7 @@ pub struct GatewayPath {
     #[serde(default = "GatewayPath::expect_status")]
     pub expect_status: u16,
     /// By name, compared without regard to the name's case.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "header_names")]
     pub expect_headers: BTreeMap<String, String>,
     /// Text that the body must hold.
     #[serde(default)]
@@ -65,5 +65,14 @@ pub struct GatewayPath {
 impl GatewayPath {
     fn expect_status() -> u16 {
         200
+    }
+}
+
+/// A name that no header can have would never be found.
+fn header_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let headers = BTreeMap::<String, String>::deserialize(deserializer)?;
+    match headers.keys().find(|name| http::HeaderName::try_from(name.as_str()).is_err()) {
+        Some(name) => Err(de::Error::custom(format!("`{name}` is not the name of a header"))),
+        None => Ok(headers),
     }
 }
