@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Call, Context, Done, Recorder, approval,
-    arguments::{RequestMethod, read},
+    arguments::{FlipCname, RequestMethod, SetTtl, read},
     command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request, propagation, restore,
     restore_follow, verify_standby, wait,
 };
@@ -30,12 +30,14 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::FindLatest => find_latest::probe(&read(kind, given)?, context).await,
         ActionKind::Restore => restore::probe(&read(kind, given)?, context).await,
         ActionKind::GatewayHealth => gateway_health::probe(&read(kind, given)?, context).await,
-        ActionKind::FlipCname | ActionKind::FlipPrivateCname => flip_cname::probe(&read(kind, given)?, context).await,
+        ActionKind::SetTtl => flip_cname::probe(&read::<SetTtl>(kind, given)?.into(), context).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
+            flip_cname::probe(&read::<FlipCname>(kind, given)?.into(), context).await
+        }
         ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
-        ActionKind::SetTtl => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => propagation::probe(&read(kind, given)?, context).await,
@@ -55,14 +57,16 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
         ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::SetTtl => {
+            Box::pin(flip_cname::perform(&read::<SetTtl>(kind, given)?.into(), call, context, record)).await
+        }
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
-            Box::pin(flip_cname::perform(&read(kind, given)?, call, context, record)).await
+            Box::pin(flip_cname::perform(&read::<FlipCname>(kind, given)?.into(), call, context, record)).await
         }
         ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
-        ActionKind::SetTtl => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
@@ -123,12 +127,12 @@ pub async fn settle(
     let given = &call.arguments;
     match kind {
         ActionKind::Restore => restore_follow::settle(&read(kind, given)?, context, intent, operation).await,
+        ActionKind::SetTtl => flip_cname::settle(&read::<SetTtl>(kind, given)?.into(), context, intent).await,
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
-            flip_cname::settle(&read(kind, given)?, context, intent).await
+            flip_cname::settle(&read::<FlipCname>(kind, given)?.into(), context, intent).await
         }
         ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
-        ActionKind::SetTtl => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         // Without a recorded intent nothing has left.
@@ -158,11 +162,13 @@ pub async fn undo(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     match kind {
+        ActionKind::SetTtl => {
+            flip_undo::undo(&read::<SetTtl>(kind, &call.arguments)?.into(), context, outputs, record).await
+        }
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
-            flip_undo::undo(&read(kind, &call.arguments)?, context, outputs, record).await
+            flip_undo::undo(&read::<FlipCname>(kind, &call.arguments)?.into(), context, outputs, record).await
         }
         ActionKind::Backup => Err(not_built(kind)),
-        ActionKind::SetTtl => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::ConfirmOutage

@@ -1,14 +1,15 @@
-//! The way back of `dns.flip-cname`: the previous target and TTL, if the record is still as the flip left it.
+//! The way back of `dns.flip-cname`, `private-dns.flip-cname` and `dns.set-ttl`: what the change replaced, if that is
+//! still as this run left it. A TTL goes back without moving the target, and a target without losing the note of a TTL.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Context, Done, Recorder,
-    arguments::FlipCname,
-    cname_notes::{Before, Content, RUN_KEY, folded, without_notes},
+    cname_change::{Change, seconds},
+    cname_notes::{About, Before, Content, Noted, folded, without_notes},
     error,
     fact::note,
-    flip_cname::{MOST_TRIES, hostname, no_etag, planned, seconds, unreadable},
+    flip_cname::{MOST_TRIES, no_etag, unreadable},
 };
 use crate::{
     azure::{
@@ -20,48 +21,38 @@ use crate::{
     runbook::span,
 };
 
-/// Puts the previous target and TTL back, if the record is still as this run left it.
+/// Puts back what was there, if the record is still as this run left it.
 pub async fn undo(
-    arguments: &FlipCname,
+    change: &Change,
     context: &Context,
     outputs: &Map<String, Value>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
     let arm = context.arm.noting(record.sink());
-    let previous_target = outputs.get("previous_target").and_then(Value::as_str);
-    let previous_ttl = outputs.get("previous_ttl").and_then(Value::as_str).and_then(|text| span::parse(text).ok());
-    let (Some(previous_target), Some(previous_ttl)) = (previous_target, previous_ttl) else {
-        return Err(StepError::new(
-            Disposition::Final,
-            "previous-unknown",
-            format!("the journal does not say where `{}` pointed before", arguments.record),
-            "put the record back by hand",
-        ));
-    };
-    let previous = Content { target: Some(folded(previous_target)), ttl: seconds(previous_ttl), alias: None };
+    let previous = Previous::of(change, outputs)?;
     for _ in 0..MOST_TRIES {
-        let current = dns::cname(&arm, &arguments.zone, &arguments.record)
-            .await
-            .map_err(|failure| unreadable(arguments, &failure))?;
-        let content = Content::of(&current);
-        let marked = current.metadata.get(RUN_KEY);
-        if content == previous && marked.is_none_or(|run| *run != context.run) {
-            return Ok(undone(arguments, &current));
+        let current =
+            dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
+        let by = Noted::on(&current.metadata, change.about());
+        let back = previous.is_back(&current);
+        if back && !by.is_of(&context.run) {
+            return Ok(undone(change, &current));
         }
-        let ours = content.target.as_deref() == Some(arguments.target.as_str())
-            && marked.is_none_or(|run| *run == context.run);
-        if !ours && content != previous {
-            return Err(not_ours(arguments, &current));
+        let ours = is_as_left(change, &current) && (by.run.is_none() || by.is_of(&context.run));
+        if !ours && !back {
+            return Err(not_ours(change, &current));
         }
-        let Some(etag) = current.etag.clone() else { return Err(no_etag(arguments)) };
-        let mut wanted = current.clone();
-        wanted.cname = previous.target.clone();
-        wanted.ttl = previous.ttl;
-        wanted.metadata = without_notes(&current);
-        let request = planned(arguments, &current, &wanted, &arm);
+        let Some(etag) = current.etag.clone() else { return Err(no_etag(change)) };
+        let wanted = CnameRecord {
+            cname: previous.target.clone().or_else(|| current.cname.clone()),
+            ttl: previous.ttl,
+            metadata: without_notes(&current, change.about()),
+            ..current.clone()
+        };
+        let request = change.request(&current, &wanted, &arm);
         record.intend(Intent { request, before: json!(Before::of(&current)) }).await;
-        match dns::put_cname(&arm, &arguments.zone, &wanted, &etag).await {
-            Ok(stored) => return Ok(undone(arguments, &stored)),
+        match dns::put_cname(&arm, &change.zone, &wanted, &etag).await {
+            Ok(stored) => return Ok(undone(change, &stored)),
             Err(failure) if failure.kind == AzureErrorKind::PreconditionFailed => {
                 note(record, "somebody else wrote the record at the same moment; reading it again");
             }
@@ -70,35 +61,76 @@ pub async fn undo(
                 note(record, format!("nobody knows whether the record was put back ({failure}); reading it again"));
             }
             Err(failure) => {
-                return Err(error::from_refusal(&format!("putting `{}` back", arguments.record), &failure));
+                return Err(error::from_refusal(&format!("putting `{}` back", change.record), &failure));
             }
         }
     }
     Err(StepError::new(
         Disposition::Retryable,
         "record-contended",
-        format!("the record `{}` could not be put back in {MOST_TRIES} tries", arguments.record),
+        format!("the record `{}` could not be put back in {MOST_TRIES} tries", change.record),
         "find out who else writes this record and whether Azure answers, then undo again",
     ))
 }
 
-fn undone(arguments: &FlipCname, stored: &CnameRecord) -> Done {
+/// What the change replaced, as the step's outputs have it.
+struct Previous {
+    /// None: the change was only of the TTL, and the target is left alone.
+    target: Option<String>,
+    /// Seconds.
+    ttl: u32,
+}
+
+impl Previous {
+    fn of(change: &Change, outputs: &Map<String, Value>) -> Result<Self, StepError> {
+        let text = |name: &str| outputs.get(name).and_then(Value::as_str);
+        let target = text("previous_target").map(folded);
+        let ttl = text("previous_ttl").and_then(|text| span::parse(text).ok()).map(seconds);
+        match (change.about(), target, ttl) {
+            (About::Target, Some(target), Some(ttl)) => Ok(Self { target: Some(target), ttl }),
+            (About::Ttl, _, Some(ttl)) => Ok(Self { target: None, ttl }),
+            (About::Target | About::Ttl, _, _) => Err(StepError::new(
+                Disposition::Final,
+                "previous-unknown",
+                format!("the journal does not say what `{}` was before", change.record),
+                "put the record back by hand",
+            )),
+        }
+    }
+
+    fn is_back(&self, current: &CnameRecord) -> bool {
+        let content = Content::of(current);
+        content.alias.is_none() && content.ttl == self.ttl && (self.target.is_none() || content.target == self.target)
+    }
+}
+
+/// A flip is known by its target, whatever became of the TTL since; a new TTL by the TTL, wherever the record points.
+fn is_as_left(change: &Change, current: &CnameRecord) -> bool {
+    let content = Content::of(current);
+    content.alias.is_none()
+        && match &change.target {
+            Some(target) => content.target.as_ref() == Some(target),
+            None => change.is_there(current),
+        }
+}
+
+fn undone(change: &Change, stored: &CnameRecord) -> Done {
     let outputs = Map::from_iter([
         ("target".to_owned(), json!(stored.cname)),
-        ("hostname".to_owned(), json!(hostname(arguments, stored))),
+        ("hostname".to_owned(), json!(change.hostname(stored))),
         ("etag".to_owned(), json!(stored.etag)),
     ]);
     Done { outputs, evidence: json!({ "after": Before::of(stored) }) }
 }
 
-fn not_ours(arguments: &FlipCname, current: &CnameRecord) -> StepError {
+fn not_ours(change: &Change, current: &CnameRecord) -> StepError {
     StepError::new(
         Disposition::Refused,
         "record-changed",
         format!(
             "{} is no longer as this run left it ({}): it is {}",
-            hostname(arguments, current),
-            arguments.target,
+            change.hostname(current),
+            change.shown(current),
             Content::of(current).shown(),
         ),
         "somebody else changed it since; put it right by hand, if it is not right",

@@ -16,6 +16,7 @@
 mod approval;
 pub mod arguments;
 pub mod choose;
+mod cname_change;
 mod cname_notes;
 mod command;
 mod confirm_outage;

@@ -111,7 +111,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             }
         }
         ActionKind::GatewayHealth => list.must("service", SERVICE_READ, "reads where the gateway is"),
-        ActionKind::FlipCname => {
+        ActionKind::SetTtl | ActionKind::FlipCname => {
             list.must("zone", ZONE_READ, "reads the zone");
             list.must("zone", CNAME_READ, "reads the record");
             list.must("zone", CNAME_WRITE, "changes the record, and puts it back in an undo");
@@ -125,7 +125,6 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
         | ActionKind::Prune
         | ActionKind::VerifyRestore
         | ActionKind::Compare
-        | ActionKind::SetTtl
         | ActionKind::FlipPrivateCname
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin => {}

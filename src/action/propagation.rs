@@ -19,7 +19,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, Done, Recorder,
     arguments::VerifyPropagation,
-    cname_notes::{FLIPPED_AT_KEY, PREVIOUS_TTL_KEY, folded},
+    cname_change::drained_at,
+    cname_notes::{About, Noted, folded},
     error,
     fact::{Facts, after, note, note_until},
 };
@@ -101,6 +102,8 @@ struct Drain {
     previous_ttl: Duration,
     /// Where that is known from.
     source: String,
+    /// The TTL was changed before the flip, and caches may hold the old answer with the TTL from before that until then.
+    earlier_ttl_until: Option<Timestamp>,
 }
 
 pub async fn probe(arguments: &VerifyPropagation, context: &Context) -> Result<Probe, StepError> {
@@ -261,14 +264,15 @@ async fn drain(
     let drain = known_drain(arguments, arm, started).await;
     // A name server that lagged gave the old answer until it agreed, with its whole TTL.
     let since = agreed_late_at.map_or(drain.flipped_at, |agreed| agreed.max(drain.flipped_at));
-    let drained_at = after(since, drain.previous_ttl);
+    let own = after(since, drain.previous_ttl);
+    let drained_at = drain.earlier_ttl_until.map_or(own, |earlier| earlier.max(own));
     if drained_at > context.clock.now() {
-        let ttl = span::format(drain.previous_ttl);
-        note_until(
-            record,
-            format!("every server agrees; the old answer may live in caches for its TTL of {ttl} ({})", drain.source),
-            drained_at,
-        );
+        let held = if drained_at > own {
+            "with the TTL that it had until that was changed (noted on the record)".to_owned()
+        } else {
+            format!("for its TTL of {} ({})", span::format(drain.previous_ttl), drain.source)
+        };
+        note_until(record, format!("every server agrees; the old answer may live in caches {held}"), drained_at);
         context.clock.sleep_until(drained_at).await;
     }
     Some(drained_at)
@@ -283,20 +287,23 @@ async fn known_drain(arguments: &VerifyPropagation, arm: &Arm, started: Timestam
                 flipped_at: started,
                 previous_ttl: FALLBACK_TTL,
                 source: format!("assumed, since the record cannot be read: {failure}"),
+                earlier_ttl_until: None,
             };
         }
     };
-    let flipped_at = record.metadata.get(FLIPPED_AT_KEY).and_then(|text| text.parse().ok());
-    let previous = record.metadata.get(PREVIOUS_TTL_KEY).and_then(|text| text.parse().ok());
-    match (flipped_at, previous) {
-        (Some(flipped_at), Some(previous)) => {
-            Drain { flipped_at, previous_ttl: Duration::from_secs(previous), source: "noted on the record".to_owned() }
-        }
-        (flipped_at, previous) => Drain {
-            flipped_at: flipped_at.unwrap_or(started),
-            previous_ttl: Duration::from_secs(previous.unwrap_or_else(|| u64::from(record.ttl))),
-            source: "from the present TTL and the start of this step, since the record notes no flip".to_owned(),
-        },
+    let flip = Noted::on(&record.metadata, About::Target);
+    let source = match (flip.at, flip.ttl) {
+        (Some(_), Some(_)) => "noted on the record",
+        (_, _) => "from the present TTL and the start of this step, since the record notes no flip",
+    };
+    let flipped_at = flip.at.unwrap_or(started);
+    let lowering = Noted::on(&record.metadata, About::Ttl);
+    Drain {
+        flipped_at,
+        previous_ttl: Duration::from_secs(u64::from(flip.ttl.unwrap_or(record.ttl))),
+        source: source.to_owned(),
+        // A TTL that was changed after the flip is that of the new answer.
+        earlier_ttl_until: drained_at(&lowering).filter(|_| lowering.at.is_some_and(|at| at <= flipped_at)),
     }
 }
 

@@ -1,4 +1,10 @@
-//! Public Azure DNS: the zone and one CNAME record. Key case is odd: `TTL`, `CNAMERecord`, but `metadata`.
+//! Azure DNS, public and private: the zone and one CNAME record. The zone's own type tells which of both is meant.
+//!
+//! ```text
+//!            api-version  keys of a record set                      besides
+//!  public    2018-05-01   TTL  CNAMERecord  (odd, but so)  metadata  targetResource: an alias
+//!  private   2024-06-01   ttl  cnameRecord                 metadata  isAutoRegistered: Azure's own, of a machine
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -6,17 +12,27 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::runbook::ResourceId;
+use crate::runbook::{ResourceId, catalog::PRIVATE_DNS_ZONE};
 
 use super::{Arm, AzureError, AzureErrorKind, Reply};
 
-/// Newest stable (azure-facts 2.1).
+/// Newest stable of public zones (azure-facts 2.1).
 pub const API_VERSION: &str = "2018-05-01";
+/// Newest stable of private zones (azure-facts 2.2).
+pub const PRIVATE_API_VERSION: &str = "2024-06-01";
+
+pub fn is_private(zone: &ResourceId) -> bool {
+    zone.is_of(PRIVATE_DNS_ZONE)
+}
+
+fn api_version(zone: &ResourceId) -> &'static str {
+    if is_private(zone) { PRIVATE_API_VERSION } else { API_VERSION }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     pub name: String,
-    /// Without the trailing dot, lower case.
+    /// Without the trailing dot, lower case. Empty for a private zone, which only its networks can ask.
     pub name_servers: Vec<String>,
 }
 
@@ -34,6 +50,8 @@ pub struct CnameRecord {
     pub metadata: BTreeMap<String, String>,
     /// `targetResource.id` of an alias record set.
     pub alias: Option<String>,
+    /// Azure writes it for a virtual machine and takes it away again.
+    pub auto_registered: bool,
 }
 
 pub async fn zone(arm: &Arm, id: &ResourceId) -> Result<Zone, AzureError> {
@@ -47,7 +65,7 @@ pub async fn zone(arm: &Arm, id: &ResourceId) -> Result<Zone, AzureError> {
         name: Option<String>,
         properties: Option<Properties>,
     }
-    let body: Body = arm.get(arm.url(id, "", API_VERSION)).await?.read("the DNS zone")?;
+    let body: Body = arm.get(arm.url(id, "", api_version(id))).await?.read("the DNS zone")?;
     let name_servers = body.properties.and_then(|properties| properties.name_servers).unwrap_or_default();
     Ok(Zone {
         name: body.name.unwrap_or_else(|| id.name().to_owned()),
@@ -60,7 +78,7 @@ pub async fn cname(arm: &Arm, zone: &ResourceId, record: &str) -> Result<CnameRe
 }
 
 pub fn cname_url(arm: &Arm, zone: &ResourceId, record: &str) -> Url {
-    let mut url = arm.url(zone, "/CNAME", API_VERSION);
+    let mut url = arm.url(zone, "/CNAME", api_version(zone));
     // As one segment: a slash or a question mark in a name cannot lead elsewhere. A URL of http always has segments.
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.push(record);
@@ -69,10 +87,11 @@ pub fn cname_url(arm: &Arm, zone: &ResourceId, record: &str) -> Url {
 }
 
 /// What a PUT sends: the whole set, since a PUT replaces it. An alias and a literal name never stand together.
-pub fn cname_body(record: &CnameRecord) -> Value {
-    let mut properties = json!({ "TTL": record.ttl, "metadata": record.metadata });
+pub fn cname_body(zone: &ResourceId, record: &CnameRecord) -> Value {
+    let (ttl, cname_record) = if is_private(zone) { ("ttl", "cnameRecord") } else { ("TTL", "CNAMERecord") };
+    let mut properties = json!({ ttl: record.ttl, "metadata": record.metadata });
     match (&record.cname, &record.alias) {
-        (Some(cname), _) => properties["CNAMERecord"] = json!({ "cname": cname }),
+        (Some(cname), _) => properties[cname_record] = json!({ "cname": cname }),
         (None, Some(alias)) => properties["targetResource"] = json!({ "id": alias }),
         (None, None) => {}
     }
@@ -90,7 +109,7 @@ pub async fn put_cname(
     if_match: &str,
 ) -> Result<CnameRecord, AzureError> {
     let url = cname_url(arm, zone, &record.name);
-    stored(arm.put(url, &cname_body(record), Some(if_match)).await?, &record.name)
+    stored(arm.put(url, &cname_body(zone, record), Some(if_match)).await?, &record.name)
 }
 
 #[derive(Deserialize)]
@@ -111,6 +130,7 @@ struct Properties {
     cname_record: Option<Target>,
     metadata: Option<BTreeMap<String, Option<String>>>,
     target_resource: Option<Alias>,
+    is_auto_registered: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +162,7 @@ fn stored(reply: Reply, record: &str) -> Result<CnameRecord, AzureError> {
         cname: properties.cname_record.and_then(|target| target.cname),
         metadata: metadata.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect(),
         alias: properties.target_resource.and_then(|alias| alias.id),
+        auto_registered: properties.is_auto_registered.unwrap_or(false),
     })
 }
 

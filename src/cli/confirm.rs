@@ -38,9 +38,9 @@ pub fn confirm(session: &Session, plan: &Plan, yes: bool, simulated: bool) -> Re
     ))
 }
 
-/// The full name of the first record that the plan moves.
+/// The name behind which the plan moves traffic first; of the record whose TTL it changes when it moves none.
 pub fn moved_hostname(plan: &Plan) -> Option<String> {
-    let flip = plan.steps.iter().find(|step| step.action == ActionKind::FlipCname)?;
-    let hostname = flip.probe.outputs.get("hostname").and_then(|hostname| hostname.as_str());
-    hostname.map(str::to_owned)
+    let mover = plan.steps.iter().find(|step| step.action.moves_traffic());
+    let step = mover.or_else(|| plan.steps.iter().find(|step| step.action == ActionKind::SetTtl))?;
+    step.probe.outputs.get("hostname").and_then(|hostname| hostname.as_str()).map(str::to_owned)
 }

@@ -58,7 +58,7 @@ impl World {
         }
         // Where traffic goes is what people ask first.
         truths.sort_by_key(|truth: &Truth| {
-            state.place(&truth.step).is_none_or(|place| state.planned(place).action != ActionKind::FlipCname)
+            state.place(&truth.step).is_none_or(|place| !state.planned(place).action.moves_traffic())
         });
         Self { truths, operations }
     }
@@ -109,13 +109,16 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
             let subject = hostname(state, place).unwrap_or_else(|| format!("the record of step {}", planned.id));
             (subject, traffic(state, place, standing))
         }
+        ActionKind::SetTtl => {
+            let subject = hostname(state, place).unwrap_or_else(|| format!("the record of step {}", planned.id));
+            (subject, lifetime(state, place)?)
+        }
         ActionKind::Restore => (service(state, place), restored(state, place, standing)),
         ActionKind::GatewayHealth => (service(state, place), healthy(state, place)?),
         ActionKind::HttpRequest
         | ActionKind::Command
         | ActionKind::Backup
         | ActionKind::Prune
-        | ActionKind::SetTtl
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin
             if record.changes > 0 =>
@@ -138,7 +141,6 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         | ActionKind::Prune
         | ActionKind::VerifyRestore
         | ActionKind::Compare
-        | ActionKind::SetTtl
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin
         | ActionKind::VerifyPropagation
@@ -192,6 +194,28 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
         | StepState::Failed { .. }
         | StepState::Skipped { .. } => untouched(),
     }
+}
+
+/// Which TTL a record has. None: this run has not touched it.
+fn lifetime(state: &State, place: usize) -> Option<(bool, String)> {
+    let record = &state.steps[place];
+    let said = match &record.state {
+        StepState::Succeeded { outputs } => {
+            let (ttl, before) = (text(outputs, "ttl")?, text(outputs, "previous_ttl")?);
+            (true, format!("has the TTL {ttl} since {} (before: {before})", ended(record)))
+        }
+        StepState::Undone => (true, format!("has its old TTL again; the change was undone at {}", ended(record))),
+        StepState::Pending { .. } | StepState::Skipped { .. } => return None,
+        StepState::Running { .. }
+        | StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Failed { .. }
+        | StepState::Undoing { .. }
+        | StepState::UndoFailed { .. } => {
+            (false, "may have another TTL than before: nobody has seen the end of its change".to_owned())
+        }
+    };
+    (record.changes > 0).then_some(said)
 }
 
 /// Whether anybody saw the new target outside of Azure's own API.

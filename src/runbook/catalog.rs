@@ -167,6 +167,11 @@ const ACCESS_KEY_FIELDS: &[Field] = &[
 const STATUS: FieldType = FieldType::Integer(100, 599);
 
 impl ActionKind {
+    /// Whether it decides where traffic goes; a new TTL only says how soon that is seen.
+    pub fn moves_traffic(self) -> bool {
+        self.entry().traffic.is_some() && self != Self::SetTtl
+    }
+
     pub fn entry(self) -> &'static Entry {
         match self {
             Self::ConfirmOutage => &apim::CONFIRM_OUTAGE,

@@ -8,6 +8,7 @@ mod programs;
 mod propagation;
 mod restore;
 mod standby;
+mod ttl;
 
 use std::{
     sync::{Arc, Mutex},

@@ -2,6 +2,7 @@
 
 use lifeboat::{
     run::Disposition,
+    runbook::Effect,
     sim::{Act, Fault, Moment, Status},
 };
 
@@ -150,7 +151,7 @@ async fn undo_puts_back_what_was_there_and_only_that() {
 #[tokio::test(start_paused = true)]
 async fn undo_is_for_what_is_reversible() {
     let stage = Stage::new(Scenario::default());
-    for &kind in ActionKind::ALL.iter().filter(|kind| **kind != FLIP) {
+    for &kind in ActionKind::ALL.iter().filter(|kind| kind.entry().effect != Effect::Reversible) {
         let error = stage.undo(kind, json!({}), &Map::new()).await.0.unwrap_err();
         assert_eq!(error.code, "cannot-be-undone");
     }

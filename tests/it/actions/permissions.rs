@@ -84,6 +84,7 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::Restore, restore("access-key")),
         (ActionKind::Restore, restore("system-assigned-identity")),
         (ActionKind::GatewayHealth, json!({ "service": standby(), "hostname": "api.contoso.com" })),
+        (ActionKind::SetTtl, json!({ "zone": zone(), "record": "api", "ttl": "60s" })),
         (ActionKind::FlipCname, json!({ "zone": zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" })),
         (ActionKind::VerifyPropagation, json!({ "zone": zone(), "record": "api", "target": OLD_TARGET })),
         (ActionKind::Approval, json!({ "prompt": "Move it?" })),

@@ -173,6 +173,7 @@ async fn a_record_makes_the_round_trip_with_its_metadata() {
         cname: Some("apim-east.azure-api.net".to_owned()),
         metadata,
         alias: None,
+        auto_registered: false,
     };
     assert_eq!(record, expected);
 
@@ -191,14 +192,34 @@ async fn a_record_makes_the_round_trip_with_its_metadata() {
 }
 
 #[tokio::test]
+async fn a_record_of_a_private_zone_speaks_its_own_dialect() {
+    let stored = r#"{"name":"api","etag":"e-1","type":"Microsoft.Network/privateDnsZones/CNAME","properties":{"ttl":300,
+        "fqdn":"api.contoso.internal.","isAutoRegistered":true,"cnameRecord":{"cname":"apim-west.azure-api.net"}}}"#;
+    let server = Server::script(vec![answer(200, stored), answer(200, stored)]).await;
+    let site = Site::at(&server);
+    let id = zone().to_string().replace("dnszones", "privateDnsZones").replace("dnsZones", "privateDnsZones");
+    let zone = ResourceId::parse(&id).unwrap();
+    let record = dns::cname(&site.arm, &zone, "api").await.unwrap();
+    assert_eq!((record.ttl, record.cname.as_deref()), (300, Some("apim-west.azure-api.net")));
+    assert!(record.auto_registered && record.alias.is_none());
+    dns::put_cname(&site.arm, &zone, &record, "e-1").await.unwrap();
+    let put = &server.seen()[1];
+    assert!(put.target.contains("/privateDnsZones/"), "{}", put.target);
+    assert!(put.target.ends_with("/CNAME/api?api-version=2024-06-01"), "{}", put.target);
+    let body =
+        json!({ "properties": { "ttl": 300, "metadata": {}, "cnameRecord": { "cname": "apim-west.azure-api.net" } } });
+    assert_eq!(serde_json::from_str::<Value>(&put.body).unwrap(), body);
+}
+
+#[tokio::test]
 async fn an_alias_is_told_apart_and_never_sent_with_a_literal_name() {
     let alias = r#"{"name":"api","etag":"e","properties":{"TTL":60,"fqdn":"api.contoso.com.","targetResource":{"id":"/subscriptions/0000/fd"},"CNAMERecord":null,"metadata":null}}"#;
     let server = Server::script(vec![answer(200, alias)]).await;
     let record = dns::cname(&Site::at(&server).arm, &zone(), "api").await.unwrap();
     assert_eq!((record.cname.clone(), record.alias.as_deref()), (None, Some("/subscriptions/0000/fd")));
-    assert_eq!(dns::cname_body(&record)["properties"]["targetResource"]["id"], "/subscriptions/0000/fd");
+    assert_eq!(dns::cname_body(&zone(), &record)["properties"]["targetResource"]["id"], "/subscriptions/0000/fd");
     let both = CnameRecord { cname: Some("x".to_owned()), ..record };
-    assert!(dns::cname_body(&both)["properties"].get("targetResource").is_none());
+    assert!(dns::cname_body(&zone(), &both)["properties"].get("targetResource").is_none());
 }
 
 #[tokio::test]

@@ -51,6 +51,27 @@ fn undo_puts_the_record_back() {
 }
 
 #[test]
+fn a_lowered_ttl_goes_back_behind_the_flip() {
+    on_paused_clock(async {
+        let down = GatewayFault { service: "apim-contoso-east".to_owned(), trouble: GatewayTrouble::Down };
+        let lower = "
+  - id: lower
+    modes: [planned, unplanned]
+    do: { dns.set-ttl: { zone: '${{ params.zone }}', record: api, ttl: 60s } }
+  - id: flip
+    needs: [lower]";
+        let text = runbook("undo").replace("\n  - id: flip", lower);
+        let mut stage = Stage::with(world([Fault::new(Act::Gateway(down))]), &text);
+        let state = stage.start(None).await.unwrap();
+        assert_ended(&state, Outcome::Undone, "look", Disposition::Retryable, "gateway-silent");
+        let record = stage.world.record("contoso.com", "api").unwrap();
+        assert_eq!((record.target.as_deref(), record.ttl), (Some(OLD_TARGET), 300));
+        assert_eq!(record.metadata.keys().collect::<Vec<_>>(), ["owner"], "our notes are gone");
+        assert_eq!(stage.world.effects().record_puts_accepted, 4, "there and back, one by one");
+    });
+}
+
+#[test]
 fn an_undo_that_fails_ends_stuck_and_a_resume_tries_it_again() {
     on_paused_clock(async {
         // The flip passes; the way back is refused once.
