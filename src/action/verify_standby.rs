@@ -18,6 +18,7 @@ use crate::{
     azure::{
         Arm, AzureError, AzureErrorKind,
         apim::{self, HostnameConfiguration, Service},
+        apim_content,
     },
     plan::facts::{Finding, Probe, Severity},
     run::{Disposition, StepError},
@@ -99,7 +100,7 @@ pub async fn perform(arguments: &VerifyStandby, context: &Context, record: &Reco
 async fn observe(arguments: &VerifyStandby, context: &Context, arm: &Arm) -> Result<Seen, StepError> {
     let (standby, workspaces, active) = tokio::join!(
         apim::get_service(arm, &arguments.standby),
-        apim::list_workspaces(arm, &arguments.standby),
+        apim_content::list_workspaces(arm, &arguments.standby),
         ask_active(arguments.active.as_ref(), context),
     );
     let standby = standby.map_err(|failure| unreadable(&arguments.standby, &failure))?;

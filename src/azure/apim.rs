@@ -1,4 +1,4 @@
-//! Microsoft.ApiManagement: the service, its restore, its workspaces. Never sends a PATCH: that resets what it leaves out.
+//! Microsoft.ApiManagement: the service, its backup and its restore. Never sends a PATCH: that resets what it leaves out.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::runbook::ResourceId;
 
-use super::{Arm, AzureError, AzureErrorKind, Operation, RequestBody};
+use super::{Arm, AzureError, Operation, RequestBody};
 
 /// Newest stable (azure-facts 1).
 pub const API_VERSION: &str = "2024-05-01";
@@ -68,7 +68,14 @@ pub struct ServiceProperties {
     pub public_network_access: Option<String>,
     pub disable_gateway: Option<bool>,
     pub platform_version: Option<String>,
+    pub virtual_network_configuration: Option<VirtualNetworkConfiguration>,
+    /// Protocols and ciphers.
     pub custom_properties: Option<std::collections::BTreeMap<String, Value>>,
+    /// Of authorities; those of hostnames stand with them.
+    pub certificates: Option<Vec<AuthorityCertificate>>,
+    /// `Enabled`, `Disabled`.
+    pub developer_portal_status: Option<String>,
+    pub created_at_utc: Option<String>,
     pub api_version_constraint: Option<ApiVersionConstraint>,
 }
 
@@ -92,6 +99,21 @@ pub struct HostnameCertificate {
     /// SHA-1, upper-case hex.
     pub thumbprint: Option<String>,
     pub subject: Option<String>,
+}
+
+/// A certificate of an authority that the service trusts.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityCertificate {
+    /// `CertificateAuthority`, `Root`.
+    pub store_name: Option<String>,
+    pub certificate: Option<HostnameCertificate>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualNetworkConfiguration {
+    pub subnet_resource_id: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -240,38 +262,4 @@ pub async fn restore(arm: &Arm, id: &ResourceId, request: &RestoreRequest) -> Re
         request_id: reply.request_id,
         correlation_id: reply.correlation_id,
     })
-}
-
-/// A service has a handful of workspaces, a page has dozens.
-const MOST_PAGES: usize = 50;
-
-/// Names of the workspaces; a service with any cannot be backed up or restored. Empty where the tier has none.
-pub async fn list_workspaces(arm: &Arm, id: &ResourceId) -> Result<Vec<String>, AzureError> {
-    #[derive(Deserialize)]
-    struct Named {
-        name: Option<String>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Page {
-        value: Option<Vec<Named>>,
-        next_link: Option<String>,
-    }
-    let mut names = Vec::new();
-    let mut url = arm.url(id, "/workspaces", API_VERSION);
-    for _ in 0..MOST_PAGES {
-        let reply = match arm.get(url).await {
-            Ok(reply) => reply,
-            Err(error) if error.code.as_deref() == Some("MethodNotAllowedInPricingTier") => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let page: Page = reply.read("the list of workspaces")?;
-        names.extend(page.value.unwrap_or_default().into_iter().filter_map(|workspace| workspace.name));
-        let next = page.next_link.filter(|link| !link.is_empty());
-        match next.and_then(|link| arm.follow(&link)) {
-            Some(next) => url = next,
-            None => return Ok(names),
-        }
-    }
-    Err(AzureError::new(AzureErrorKind::Malformed, format!("the list of workspaces has more than {MOST_PAGES} pages")))
 }

@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod apim;
+pub mod apim_content;
 pub mod arm;
 mod blob_change;
 mod blobs;
@@ -12,7 +13,9 @@ mod environment;
 mod exchange;
 pub mod health;
 mod identity_transport;
+pub mod inventory;
 pub mod operation;
+mod paged;
 mod ready_token;
 mod refusal;
 mod retry_after;

@@ -21,7 +21,8 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     })
 }
 
-fn thumbprint(der: &[u8]) -> String {
+/// SHA-1, upper-case hex, as Azure writes it.
+pub fn thumbprint(der: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha1::digest(der).iter().fold(String::with_capacity(40), |mut text, byte| {
         write!(text, "{byte:02X}").expect("a string takes everything");

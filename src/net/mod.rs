@@ -7,6 +7,7 @@ pub mod http;
 mod real_dns;
 mod real_http;
 
+pub use certificate::thumbprint;
 pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RealDns, RecordData, RecordKind, ResponseCode};
 pub use http::{
     Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpOptions, HttpRequest, HttpResponse, RealHttp,

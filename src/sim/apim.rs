@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    apim_lists,
+    apim_shown::service_json,
     arm::{self, Place},
     base64,
     exchange::{Desk, Incoming, Reply},
@@ -25,7 +27,7 @@ const POLL_AFTER_S: u64 = 60;
 /// A backup of a small service.
 const BACKUP_SIZE: u64 = 1_843_200;
 
-const KIND: &str = "Microsoft.ApiManagement/service";
+pub(super) const KIND: &str = "Microsoft.ApiManagement/service";
 
 /// Body of backup and restore. The key is looked at and dropped.
 #[derive(Deserialize)]
@@ -57,17 +59,11 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
         ["restore"] if incoming.method == Method::POST => start(desk, incoming, place, OperationKind::Restore),
         ["backup"] if incoming.method == Method::POST => start(desk, incoming, place, OperationKind::Backup),
         ["operationresults", _] if reads => poll(desk, incoming, place.rest[4]),
-        ["workspaces"] if reads => list(place, &service.spec.workspaces),
-        ["apis"] if reads => {
-            let apis: Vec<String> = service.content.apis.iter().map(|api| api.name.clone()).collect();
-            list(place, &apis)
+        [collection] if reads && apim_lists::is_list(collection) => {
+            apim_lists::answer(desk, incoming, &name, collection)
         }
-        ["products"] if reads => list(place, &service.content.products),
-        ["subscriptions"] if reads => list(place, &service.content.subscriptions),
-        ["namedvalues"] if reads => list(place, &service.content.named_values),
-        []
-        | ["restore" | "backup" | "workspaces" | "apis" | "products" | "subscriptions" | "namedvalues"]
-        | ["operationresults", _] => arm::no_method(incoming),
+        [] | ["restore" | "backup"] | ["operationresults", _] => arm::no_method(incoming),
+        [collection] if apim_lists::is_list(collection) => arm::no_method(incoming),
         _ => arm::no_route(incoming),
     }
 }
@@ -84,15 +80,6 @@ pub(super) fn services(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) 
     let found = desk.state.services.iter().filter(|(_, service)| here(service));
     let value: Vec<Value> = found.map(|(name, _)| service_json(desk, name)).collect();
     Reply::json(StatusCode::OK, &json!({ "value": value, "nextLink": null }))
-}
-
-fn list(place: &Place<'_>, names: &[String]) -> Reply {
-    let collection = place.rest[3];
-    let value: Vec<Value> = names
-        .iter()
-        .map(|name| json!({ "name": name, "type": format!("{KIND}/{collection}"), "properties": { "displayName": name } }))
-        .collect();
-    Reply::json(StatusCode::OK, &json!({ "value": value, "count": names.len(), "nextLink": null }))
 }
 
 /// Accepts a backup or a restore, or refuses it at once.
@@ -285,105 +272,4 @@ pub(super) fn settle(desk: &mut Desk<'_>) {
             Planned::Failed { .. } => {}
         }
     }
-}
-
-/// The service as the resource manager shows it, explicit nulls included.
-fn service_json(desk: &Desk<'_>, name: &str) -> Value {
-    let service = &desk.state.services[name];
-    let spec = &service.spec;
-    let id = format!(
-        "/subscriptions/{}/resourceGroups/{}/providers/{KIND}/{}",
-        desk.scenario.subscription, spec.group, spec.name
-    );
-    let address = if desk.state.listening.is_some() { "127.0.0.1".to_owned() } else { service.address.to_string() };
-    let system = matches!(spec.identity, Identity::SystemAssigned | Identity::Both);
-    let user = matches!(spec.identity, Identity::UserAssigned | Identity::Both);
-    let identity = match (system, user) {
-        (false, false) => Value::Null,
-        (true, false) => {
-            json!({ "type": "SystemAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant })
-        }
-        (false, true) => json!({ "type": "UserAssigned", "userAssignedIdentities": user_identities(&id) }),
-        (true, true) => json!({
-            "type": "SystemAssigned, UserAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant,
-            "userAssignedIdentities": user_identities(&id),
-        }),
-    };
-    json!({
-        "id": id,
-        "name": spec.name,
-        "type": KIND,
-        "tags": {},
-        "location": spec.location,
-        "etag": service.etag(),
-        "properties": {
-            "publisherEmail": "api@contoso.com",
-            "publisherName": "Contoso",
-            "notificationSenderEmail": "apimgmt-noreply@mail.windowsazure.com",
-            "provisioningState": service.provisioning_state,
-            "targetProvisioningState": service.target_state,
-            "createdAtUtc": "2023-07-20T21:12:41.4871052Z",
-            "gatewayUrl": desk.gateway_url(name, &service.gateway_host()),
-            "gatewayRegionalUrl": desk.gateway_url(name, &service.regional_host()),
-            "portalUrl": null,
-            "developerPortalUrl": format!("https://{name}.developer.azure-api.net"),
-            "managementApiUrl": format!("https://{name}.management.azure-api.net"),
-            "scmUrl": format!("https://{name}.scm.azure-api.net"),
-            "hostnameConfigurations": hostnames(desk, service),
-            "publicIPAddresses": [address],
-            "privateIPAddresses": null,
-            "additionalLocations": null,
-            "virtualNetworkConfiguration": null,
-            "customProperties": {
-                "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Protocols.Tls10": "False",
-                "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Protocols.Tls11": "False",
-            },
-            "virtualNetworkType": "None",
-            "certificates": null,
-            "disableGateway": false,
-            "natGatewayState": "Disabled",
-            "outboundPublicIPAddresses": [address],
-            "apiVersionConstraint": { "minApiVersion": null },
-            "publicIpAddressId": null,
-            "publicNetworkAccess": "Enabled",
-            "privateEndpointConnections": null,
-            "platformVersion": "stv2",
-        },
-        "sku": { "name": spec.tier, "capacity": spec.capacity },
-        "identity": identity,
-        "zones": null,
-    })
-}
-
-const PRINCIPAL: &str = "00000000-0000-0000-0000-0000000000a1";
-
-fn user_identities(service: &str) -> Value {
-    let group = service.split("/providers/").next().unwrap_or_default();
-    let id = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-apim");
-    json!({ id: { "principalId": PRINCIPAL, "clientId": "00000000-0000-0000-0000-0000000000c1" } })
-}
-
-/// Custom hostnames, and the service's own, which comes first as in Azure.
-fn hostnames(desk: &Desk<'_>, service: &ServiceState) -> Vec<Value> {
-    let mut all = vec![json!({
-        "type": "Proxy", "hostName": service.gateway_host(), "encodedCertificate": null, "keyVaultId": null,
-        "certificatePassword": null, "negotiateClientCertificate": false, "certificate": null,
-        "defaultSslBinding": service.spec.hostnames.is_empty(), "identityClientId": null,
-        "certificateSource": "BuiltIn", "certificateStatus": null,
-    })];
-    all.extend(service.spec.hostnames.iter().map(|host| {
-        let certificate = &super::gateway::custom(desk.authority, service, host).shown;
-        json!({
-            "type": "Proxy", "hostName": host, "encodedCertificate": null, "keyVaultId": null,
-            "certificatePassword": null, "negotiateClientCertificate": false,
-            "certificate": {
-                "expiry": certificate.not_after.to_string(),
-                "thumbprint": certificate.thumbprint,
-                "subject": certificate.subject,
-            },
-            "defaultSslBinding": true, "identityClientId": null,
-            "certificateSource": "Custom", "certificateStatus": null,
-        })
-    }));
-    all
 }

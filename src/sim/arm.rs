@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{
-    account, apim,
+    account, apim, apim_lists,
     exchange::{Desk, Incoming, Reply, http_date},
     health,
     state::compact,
@@ -145,6 +145,9 @@ fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Repl
         && place.rest[4].eq_ignore_ascii_case("Microsoft.ResourceHealth")
     {
         return health::answer(desk, incoming, place);
+    }
+    if place.is(&["Microsoft.ApiManagement", "service", "*", "providers", "Microsoft.Insights", "diagnosticSettings"]) {
+        return apim_lists::diagnostics(desk, incoming, place);
     }
     if let Some(refusal) = versions::refuse(incoming, place) {
         return refusal;

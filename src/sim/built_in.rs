@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::scenario::{
     Api, Backups, Cname, Content, Identity, NameService, Region, RetryAfter, SCENARIO_VERSION, Scenario, Service,
-    Storage, Trap, TrapKind, Zone,
+    Storage, Trap, TrapKind, VirtualNetwork, Zone,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,6 +32,7 @@ impl Default for Scenario {
             backup_duration: 10 * MINUTE,
             refusal_after: MINUTE,
             retry_after: RetryAfter::Simulated,
+            list_page: 100,
             faults: Vec::new(),
         }
     }
@@ -58,6 +59,18 @@ impl Service {
                 subscriptions: texts(&["master", "partner-fabrikam", "partner-northwind", "internal-web"]),
                 named_values: texts(&["backend-url", "jwt-issuer", "rate-limit"]),
             },
+            ca_certificates: texts(&["CN=Contoso Internal Root CA"]),
+            custom_properties: ["Tls10", "Tls11"]
+                .map(|name| {
+                    (
+                        format!("Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Protocols.{name}"),
+                        "False".to_owned(),
+                    )
+                })
+                .into(),
+            virtual_network: VirtualNetwork::None,
+            diagnostic_settings: texts(&["to-log-analytics"]),
+            portal_revisions: 3,
         }
     }
 

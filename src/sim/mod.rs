@@ -24,6 +24,8 @@ mod world;
 
 mod account;
 mod apim;
+mod apim_lists;
+mod apim_shown;
 mod arm;
 mod blob;
 mod entra;

@@ -61,6 +61,8 @@ pub struct Scenario {
     #[serde(with = "span")]
     pub refusal_after: Duration,
     pub retry_after: RetryAfter,
+    /// Most items in one page of a list of what a service holds.
+    pub list_page: usize,
     pub faults: Vec<Fault>,
 }
 
@@ -108,6 +110,30 @@ pub struct Service {
     pub certificate_validity: Duration,
     pub workspaces: Vec<String>,
     pub content: Content,
+    /// Subjects of the authorities that it trusts beside the public ones.
+    #[serde(default)]
+    pub ca_certificates: Vec<String>,
+    /// Protocols and ciphers.
+    #[serde(default)]
+    pub custom_properties: BTreeMap<String, String>,
+    #[serde(default)]
+    pub virtual_network: VirtualNetwork,
+    /// Names of its diagnostic settings in Azure Monitor.
+    #[serde(default)]
+    pub diagnostic_settings: Vec<String>,
+    /// How often the developer portal was published.
+    #[serde(default)]
+    pub portal_revisions: u32,
+}
+
+/// How a service stands in a virtual network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VirtualNetwork {
+    #[default]
+    None,
+    External,
+    Internal,
 }
 
 /// What a backup holds and a restore brings.
@@ -264,6 +290,7 @@ impl Scenario {
             (self.dns.name_servers.len() > 50, "more than 50 name servers"),
             (!(1..=50).contains(&self.dns.resolvers), "`dns.resolvers` must be 1 to 50"),
             (self.storage.page == 0, "`storage.page` must be at least 1"),
+            (self.list_page == 0, "`list_page` must be at least 1"),
             (self.backups.count > 5000, "more than 5000 backups"),
             (self.token_lifetime < Duration::from_mins(1), "`token_lifetime` must be at least 1m"),
         ];
@@ -307,6 +334,11 @@ struct ServiceChanges {
     certificate_validity: Option<Duration>,
     workspaces: Option<Vec<String>>,
     content: Option<Content>,
+    ca_certificates: Option<Vec<String>>,
+    custom_properties: Option<BTreeMap<String, String>>,
+    virtual_network: Option<VirtualNetwork>,
+    diagnostic_settings: Option<Vec<String>>,
+    portal_revisions: Option<u32>,
 }
 
 impl ServiceChanges {
@@ -322,6 +354,11 @@ impl ServiceChanges {
             certificate_validity: self.certificate_validity.unwrap_or(service.certificate_validity),
             workspaces: self.workspaces.unwrap_or(service.workspaces),
             content: self.content.unwrap_or(service.content),
+            ca_certificates: self.ca_certificates.unwrap_or(service.ca_certificates),
+            custom_properties: self.custom_properties.unwrap_or(service.custom_properties),
+            virtual_network: self.virtual_network.unwrap_or(service.virtual_network),
+            diagnostic_settings: self.diagnostic_settings.unwrap_or(service.diagnostic_settings),
+            portal_revisions: self.portal_revisions.unwrap_or(service.portal_revisions),
         }
     }
 }

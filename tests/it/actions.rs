@@ -2,6 +2,7 @@
 
 mod flip;
 mod gateway;
+mod holdings;
 mod outage;
 mod permissions;
 mod programs;

@@ -6,6 +6,7 @@ use lifeboat::{
     azure::{
         AzureErrorKind,
         apim::{self, RestoreRequest, StorageAccess},
+        apim_content,
         dns::{self, CnameRecord},
         health, storage,
     },
@@ -133,10 +134,29 @@ async fn workspaces_are_listed_over_pages_and_missing_where_the_tier_has_none() 
         _ => answer(200, r#"{"value":[{"name":"b"}],"nextLink":""}"#),
     })
     .await;
-    assert_eq!(apim::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap(), ["a", "b"]);
+    assert_eq!(apim_content::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap(), ["a", "b"]);
     let body = r#"{"error":{"code":"MethodNotAllowedInPricingTier","message":"Method not allowed in Developer pricing tier"}}"#;
     let server = Server::script(vec![answer(400, body)]).await;
-    assert!(apim::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap().is_empty());
+    assert!(apim_content::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_is_followed_on_its_own_origin_and_to_its_end_only() {
+    let elsewhere = r#"{"value":[],"nextLink":"https://elsewhere.test/x"}"#;
+    let server = Server::script(vec![answer(200, elsewhere)]).await;
+    let error = apim_content::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap_err();
+    assert!(error.message.contains("nothing was sent to elsewhere.test"), "{error}");
+    assert_eq!(server.seen().len(), 1);
+
+    let same = format!("{}/workspaces?api-version=2024-05-01", super::SERVICE);
+    let server = Server::script(vec![answer(200, json!({ "nextLink": same }).to_string())]).await;
+    let error = apim_content::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap_err();
+    assert!(error.message.contains("is the same page"), "{error}");
+
+    let server = Server::start(|number, _| answer(200, json!({ "nextLink": format!("/{number}") }).to_string())).await;
+    let error = apim_content::list_workspaces(&Site::at(&server).arm, &service()).await.unwrap_err();
+    assert!(error.message.contains("has more than 500 pages"), "{error}");
+    assert_eq!(server.seen().len(), 500);
 }
 
 #[tokio::test]
