@@ -1,6 +1,6 @@
 """Microsoft's Python clients against the simulator, over HTTPS, with its certificate authority.
 
-Prints one line a check and a closing line `N passed, N failed`; exits with 1 if one failed.
+Prints one line a check and a closing line `azure-sdk: N passed, N failed`; exits with 1 if one failed.
 
     python azure_sdk.py path/to/lifeboat
 """
@@ -482,7 +482,7 @@ def main(binary: str) -> int:
             else:
                 passed += 1
                 print(f"ok      {words}", flush=True)
-    print(f"{passed} passed, {failed} failed")
+    print(f"azure-sdk: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

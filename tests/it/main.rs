@@ -4,6 +4,7 @@
 
 mod actions;
 mod azure;
+mod azurite;
 mod cli;
 mod crash;
 mod decide;

@@ -36,6 +36,13 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), name: name.to_owned(), pem }
     }
 
+    /// A server's certificate for `names` and its key, as PEM.
+    pub(crate) fn pem_for(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(owned(names)).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server's side of TLS, with a certificate for `names` (addresses too).
     pub(crate) fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         self.signed(&CertificateParams::new(owned(names)).unwrap())
