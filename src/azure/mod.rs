@@ -14,6 +14,7 @@ mod exchange;
 pub mod health;
 mod identity_transport;
 pub mod inventory;
+pub mod key_vault;
 pub mod operation;
 mod paged;
 mod ready_token;

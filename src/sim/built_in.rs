@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::scenario::{
     Api, Backups, Cname, Content, Identity, NameService, Region, RetryAfter, SCENARIO_VERSION, Scenario, Service,
-    Storage, Trap, TrapKind, VirtualNetwork, Zone,
+    Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,6 +23,7 @@ impl Default for Scenario {
             active: Service::built_in_active(),
             standby: Service::built_in_standby(),
             storage: Storage::default(),
+            vault: Vault::default(),
             backups: Backups::default(),
             zone: Zone::default(),
             dns: NameService::default(),
@@ -97,6 +98,17 @@ impl Default for Storage {
             shared_key: true,
             cors: false,
             page: 25,
+        }
+    }
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self {
+            name: "kv-contoso-dr".to_owned(),
+            location: "North Europe".to_owned(),
+            readable: true,
+            secrets: BTreeMap::from([("storage-key".to_owned(), None)]),
         }
     }
 }

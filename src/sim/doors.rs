@@ -23,8 +23,14 @@ use super::{
 };
 
 /// Of the https listener.
-const FRONT_NAMES: &[&str] =
-    &["localhost", "127.0.0.1", "management.azure.com", "login.microsoftonline.com", "*.blob.core.windows.net"];
+const FRONT_NAMES: &[&str] = &[
+    "localhost",
+    "127.0.0.1",
+    "management.azure.com",
+    "login.microsoftonline.com",
+    "*.blob.core.windows.net",
+    "*.vault.azure.net",
+];
 const FRONT_VALIDITY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 180);
 
 /// What stands before a door.

@@ -34,6 +34,7 @@ mod gateway;
 mod health;
 mod names;
 mod respond;
+mod vault;
 mod versions;
 mod zone;
 

@@ -191,7 +191,8 @@ impl Desk<'_> {
             return Some(address(listening, Server::Authoritative(place)).ip());
         }
         let front = ["management.azure.com", "login.microsoftonline.com"].contains(&name)
-            || name.strip_suffix(".blob.core.windows.net") == Some(&self.scenario.storage.account.to_ascii_lowercase());
+            || name.strip_suffix(".blob.core.windows.net") == Some(&self.scenario.storage.account.to_ascii_lowercase())
+            || name.strip_suffix(".vault.azure.net") == Some(&self.scenario.vault.name.to_ascii_lowercase());
         front.then(|| local(FRONT))
     }
 }

@@ -25,6 +25,7 @@ impl World {
                 scope: SCOPE.to_owned(),
                 authority: "https://login.microsoftonline.com".to_owned(),
                 blob: "https://{account}.blob.core.windows.net".to_owned(),
+                key_vault: "https://{vault}.vault.azure.net".to_owned(),
             },
             credential: Credential::Simulated,
             ca_certificates: vec![self.ca_certificate().to_owned()],
@@ -44,6 +45,7 @@ impl World {
             cloud: Cloud::Custom,
             endpoints: Endpoints {
                 blob: format!("{http}/{{account}}"),
+                key_vault: format!("{http}/{{vault}}"),
                 resource_manager: http,
                 scope: SCOPE.to_owned(),
                 authority: format!("https://127.0.0.1:{}", listening.https),

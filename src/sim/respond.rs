@@ -11,7 +11,7 @@ use super::{
     gateway,
     observe::LoggedRequest,
     state::Planned,
-    zone,
+    vault, zone,
 };
 
 /// Answers `incoming` and does what it asks for. Also true: `expired`, if every token was just taken back.
@@ -92,6 +92,9 @@ fn handle(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     let rest = incoming.path.trim_start_matches('/').strip_prefix(desk.scenario.storage.account.as_str());
     if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         return blob::answer(desk, incoming, &desk.scenario.storage.account, rest);
+    }
+    if let Some(rest) = vault::path(desk, incoming, &host) {
+        return vault::answer(desk, incoming, &rest);
     }
     entra::answer(desk, incoming).unwrap_or_else(|| arm::answer(desk, incoming))
 }

@@ -44,6 +44,7 @@ pub struct Scenario {
     #[serde(deserialize_with = "standby")]
     pub standby: Service,
     pub storage: Storage,
+    pub vault: Vault,
     pub backups: Backups,
     pub zone: Zone,
     pub dns: NameService,
@@ -173,6 +174,18 @@ pub struct Storage {
     pub cors: bool,
     /// Most blobs in one page of a listing, whatever `maxresults` says.
     pub page: usize,
+}
+
+/// The key vault that can hold the account's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vault {
+    pub name: String,
+    pub location: String,
+    /// Whether the caller may read secrets.
+    pub readable: bool,
+    /// Names and values. None: the first key of the storage account.
+    pub secrets: BTreeMap<String, Option<String>>,
 }
 
 /// Backups that exist at the start; each has a manifest beside it.

@@ -53,17 +53,31 @@ pub struct Endpoints {
     pub authority: String,
     /// `{account}` stands for the storage account's name.
     pub blob: String,
+    /// `{vault}` stands for the key vault's name. Empty: not known, as in plans before there were key vaults.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key_vault: String,
 }
 
 impl Endpoints {
+    /// What follows a key vault's name in its host, in each of Azure's clouds.
+    pub const KEY_VAULT_DOMAINS: [&str; 3] = ["vault.azure.net", "vault.usgovcloudapi.net", "vault.azure.cn"];
+
     /// The endpoints of a cloud; `None` for `custom`, whose endpoints the site file gives.
     pub fn preset(cloud: Cloud) -> Option<Self> {
-        let (resource_manager, authority, blob) = match cloud {
-            Cloud::Public => ("management.azure.com", "login.microsoftonline.com", "blob.core.windows.net"),
-            Cloud::UsGovernment => {
-                ("management.usgovcloudapi.net", "login.microsoftonline.us", "blob.core.usgovcloudapi.net")
+        let [public_vaults, government_vaults, china_vaults] = Self::KEY_VAULT_DOMAINS;
+        let (resource_manager, authority, blob, vaults) = match cloud {
+            Cloud::Public => {
+                ("management.azure.com", "login.microsoftonline.com", "blob.core.windows.net", public_vaults)
             }
-            Cloud::China => ("management.chinacloudapi.cn", "login.chinacloudapi.cn", "blob.core.chinacloudapi.cn"),
+            Cloud::UsGovernment => (
+                "management.usgovcloudapi.net",
+                "login.microsoftonline.us",
+                "blob.core.usgovcloudapi.net",
+                government_vaults,
+            ),
+            Cloud::China => {
+                ("management.chinacloudapi.cn", "login.chinacloudapi.cn", "blob.core.chinacloudapi.cn", china_vaults)
+            }
             Cloud::Custom => return None,
         };
         Some(Self {
@@ -71,7 +85,19 @@ impl Endpoints {
             scope: format!("https://{resource_manager}/.default"),
             authority: format!("https://{authority}"),
             blob: format!("https://{{account}}.{blob}"),
+            key_vault: format!("https://{{vault}}.{vaults}"),
         })
+    }
+
+    /// OAuth scope of the tokens for key vaults. Where vaults have no domain of their own, the public cloud's.
+    pub fn key_vault_scope(&self) -> String {
+        let domain = Self::key_vault_domain(&self.key_vault).unwrap_or(Self::KEY_VAULT_DOMAINS[0]);
+        format!("https://{domain}/.default")
+    }
+
+    /// Of a pattern `https://{vault}.DOMAIN`.
+    pub fn key_vault_domain(pattern: &str) -> Option<&str> {
+        pattern.strip_prefix("https://{vault}.").filter(|domain| !domain.contains(['/', ':']))
     }
 }
 

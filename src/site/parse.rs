@@ -34,6 +34,7 @@ const ENDPOINT_KEYS: &[Key] = &[
     key("scope", "OAuth scope of its tokens; default: resource_manager with /.default"),
     key("authority", "base URL of the identity provider; default: the public cloud's"),
     key("blob", "URL of the blob service, with {account} in it"),
+    key("key_vault", "URL of a key vault, with {vault} in it; default: the public cloud's"),
 ];
 
 const TLS_KEYS: &[Key] = &[key("ca_file", "PEM file of additional roots")];
@@ -154,18 +155,31 @@ fn endpoints(cloud: Option<Cloud>, fields: &Fields<'_, '_>, notebook: &mut Noteb
         None => Endpoints::preset(Cloud::Public).map(|preset| preset.authority),
         Some(node) => base_url(node, "authority", notebook),
     };
-    let blob = fields.required("blob", notebook).and_then(|node| {
-        let url = base_url(node, "blob", notebook)?;
-        if !url.contains("{account}") {
-            notebook.add(node.span, mistake::blob_without_account());
-        }
-        Some(url)
-    });
+    let blob = fields.required("blob", notebook).and_then(|node| named_url(node, "blob", "{account}", notebook));
+    let key_vault = match fields.get("key_vault") {
+        None => Endpoints::preset(Cloud::Public).map(|preset| preset.key_vault),
+        Some(node) => named_url(node, "key_vault", "{vault}", notebook),
+    };
     let scope = match fields.get("scope") {
         None => resource_manager.as_ref().map(|url| format!("{url}/.default")),
         Some(node) => fields::plain_text(node, "`scope`", notebook).map(str::to_owned),
     };
-    Some(Endpoints { resource_manager: resource_manager?, scope: scope?, authority: authority?, blob: blob? })
+    Some(Endpoints {
+        resource_manager: resource_manager?,
+        scope: scope?,
+        authority: authority?,
+        blob: blob?,
+        key_vault: key_vault?,
+    })
+}
+
+/// A URL that holds the place of a name.
+fn named_url(node: &Node<'_>, what: &str, name: &str, notebook: &mut Notebook) -> Option<String> {
+    let url = base_url(node, what, notebook)?;
+    if !url.contains(name) {
+        notebook.add(node.span, mistake::url_without_name(what, name));
+    }
+    Some(url)
 }
 
 /// A URL without its trailing slash: https, or http to this machine.
@@ -181,7 +195,7 @@ fn base_url(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<Stri
 }
 
 fn url_problem(text: &str, what: &str) -> Option<Problem> {
-    let url = url::Url::parse(&text.replace("{account}", "account")).ok();
+    let url = url::Url::parse(&with_names(text)).ok();
     let Some(url) = url.filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https")) else {
         // Not repeated: a URL can hold a password.
         return Some(mistake::bad_url(what));
@@ -192,8 +206,13 @@ fn url_problem(text: &str, what: &str) -> Option<Problem> {
     (url.scheme() == "http" && !is_loopback(text)).then(|| mistake::plain_http(what))
 }
 
+/// A URL as it is when the names are known.
+fn with_names(url: &str) -> String {
+    url.replace("{account}", "account").replace("{vault}", "vault")
+}
+
 fn is_loopback(url: &str) -> bool {
-    let Ok(url) = url::Url::parse(&url.replace("{account}", "account")) else { return false };
+    let Ok(url) = url::Url::parse(&with_names(url)) else { return false };
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),

@@ -3,6 +3,7 @@
 mod blobs;
 mod clients;
 mod credential;
+mod key_vault;
 mod operation;
 mod repeats;
 mod tokens;
@@ -30,6 +31,7 @@ fn endpoints(base: &str) -> Endpoints {
         scope: "https://management.azure.com/.default".to_owned(),
         authority: "https://127.0.0.1:1".to_owned(),
         blob: format!("{base}/{{account}}"),
+        key_vault: format!("{base}/{{vault}}"),
     }
 }
 

@@ -222,6 +222,10 @@ fn site_cases() -> Vec<(Code, &'static str)> {
             "version: 1\ncredential: { azure-cli: {} }\ncloud: custom\nendpoints: { resource_manager: https://arm.example.com, blob: ▸https://x.example.com }",
         ),
         (
+            Code::BadUrl,
+            "version: 1\ncredential: { azure-cli: {} }\ncloud: custom\nendpoints: { resource_manager: https://arm.example.com, blob: \"https://x/{account}\", key_vault: ▸https://kv.example.com }",
+        ),
+        (
             Code::MissingKey,
             "version: 1\ncredential: { azure-cli: {} }\ncloud: custom\nendpoints: { ▸blob: \"https://x/{account}\" }",
         ),

@@ -8,6 +8,7 @@ mod restore;
 mod scenarios;
 mod sockets;
 mod storage;
+mod vault;
 
 use std::{sync::Arc, time::Duration};
 

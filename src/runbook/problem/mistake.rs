@@ -403,9 +403,10 @@ pub fn endpoints_not_custom() -> Problem {
     Problem::new(Code::EndpointsNotCustom, message, "write `cloud: custom`, or remove `endpoints`")
 }
 
-pub fn blob_without_account() -> Problem {
-    let message = "the URL of the blob service does not say where the account's name belongs";
-    Problem::new(Code::BadUrl, message, "write `{account}` in it, as in `https://{account}.blob.core.windows.net`")
+/// `name`: `{account}`.
+pub fn url_without_name(what: &str, name: &str) -> Problem {
+    let message = format!("the URL `{what}` does not say where the name belongs");
+    Problem::new(Code::BadUrl, message, format!("write `{name}` in it, as in `https://{name}.example.com`"))
 }
 
 pub fn plain_http(what: &str) -> Problem {

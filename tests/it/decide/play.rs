@@ -49,6 +49,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
             scope: String::new(),
             authority: String::new(),
             blob: String::new(),
+            key_vault: String::new(),
         },
         credential: Credential::Simulated,
         ca_certificates: Vec::new(),
