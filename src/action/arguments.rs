@@ -153,6 +153,7 @@ mod tests {
             FieldType::Duration => json!("90s"),
             FieldType::ResourceId(kind) => json!(format!("/subscriptions/s/resourceGroups/g/providers/{kind}/n")),
             FieldType::Hostname => json!("api.contoso.com"),
+            FieldType::Url if field.name == "key_vault" => json!("https://kv.vault.azure.net/secrets/key"),
             FieldType::Url => json!("https://example.com/hook"),
             FieldType::OneOf(names) => json!(names[0]),
             FieldType::List(inner) => json!([example(field, inner)]),

@@ -28,7 +28,6 @@ use crate::{
     net::{Certificate, HttpError, HttpErrorKind, HttpRequest, HttpResponse},
     plan::facts::{Finding, Probe},
     run::{Disposition, StepError},
-    site::SecretReference,
 };
 
 /// Answered by every gateway that runs, without a subscription key (azure-facts 1.3).
@@ -43,7 +42,7 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("ocp-apim-subscription-ke
 const SUBSCRIPTION_KEY: Purpose = Purpose {
     code: "subscription-key-missing",
     what: "the subscription key for the gateway",
-    remedy: "set it where lifeboat runs; `subscription_key` of the path names the variable or the file",
+    remedy: "set it where lifeboat runs; `subscription_key` of the path names the variable, the file or the vault",
 };
 
 /// A path that is asked, and the key that goes with it.
@@ -71,7 +70,9 @@ pub async fn probe(arguments: &GatewayHealth, context: &Context) -> Result<Probe
     };
     let (facts, mut findings) = first_look(arguments, context, &service).await;
     for path in &arguments.paths {
-        findings.extend(key_of(path)?.and_then(|reference| secret::absent(&reference, &SUBSCRIPTION_KEY, context)));
+        if let Some(place) = key_of(path)? {
+            findings.extend(secret::absent(&place, &SUBSCRIPTION_KEY, context).await);
+        }
     }
     Ok(Probe {
         summary: format!(
@@ -199,14 +200,14 @@ async fn questions(arguments: &GatewayHealth, context: &Context) -> Result<Vec<Q
     Ok(questions)
 }
 
-fn key_of(endpoint: &GatewayPath) -> Result<Option<SecretReference>, StepError> {
+fn key_of(endpoint: &GatewayPath) -> Result<Option<secret::Place>, StepError> {
     let Some(given) = &endpoint.subscription_key else { return Ok(None) };
     given.reference().map(Some).ok_or_else(|| {
         StepError::new(
             Disposition::Final,
             "invalid-arguments",
             format!("`subscription_key` of {} does not name exactly one place", endpoint.path),
-            "write { env: NAME } or { file: PATH }",
+            "write { env: NAME }, { file: PATH } or { key_vault: URL }",
         )
     })
 }

@@ -65,6 +65,7 @@ const HEALTH_READ: &str = "Microsoft.ResourceHealth/availabilityStatuses/read";
 const ACCOUNT_READ: &str = "Microsoft.Storage/storageAccounts/read";
 const ACCOUNT_KEYS: &str = "Microsoft.Storage/storageAccounts/listKeys/action";
 const BLOB_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
+const SECRET_READ: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 const ZONE_READ: &str = "Microsoft.Network/dnsZones/read";
 const CNAME_READ: &str = "Microsoft.Network/dnsZones/CNAME/read";
 const CNAME_WRITE: &str = "Microsoft.Network/dnsZones/CNAME/write";
@@ -109,8 +110,15 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             if takes_key(arguments) && !arguments.contains_key("access_key") {
                 list.must("backup", ACCOUNT_KEYS, "asks for the account's key");
             }
+            list.secret("access_key", arguments.get("access_key"));
         }
-        ActionKind::GatewayHealth => list.must("service", SERVICE_READ, "reads where the gateway is"),
+        ActionKind::GatewayHealth => {
+            list.must("service", SERVICE_READ, "reads where the gateway is");
+            let paths = arguments.get("paths").and_then(Value::as_array).into_iter().flatten();
+            for key in paths.filter_map(|path| path.get("subscription_key")) {
+                list.secret("paths", Some(key));
+            }
+        }
         ActionKind::SetTtl | ActionKind::FlipCname => {
             list.must("zone", ZONE_READ, "reads the zone");
             list.must("zone", CNAME_READ, "reads the record");
@@ -224,6 +232,14 @@ impl List<'_> {
 
     fn data(&mut self, field: &'static str, action: &'static str, required: bool, why: &'static str) {
         self.add(field, (action, true, required), why);
+    }
+
+    /// Where a key vault is in ARM cannot be told from a secret's address: the scope stays open.
+    fn secret(&mut self, field: &'static str, place: Option<&Value>) {
+        if place.is_some_and(|place| place.get("key_vault").is_some()) {
+            let why = "reads a key from the key vault";
+            self.needed.push(Needed { scope: On::Field(field), action: SECRET_READ, data: true, required: true, why });
+        }
     }
 
     fn add(&mut self, field: &'static str, (action, data, required): (&'static str, bool, bool), why: &'static str) {

@@ -80,7 +80,9 @@ pub async fn probe(arguments: &Restore, context: &Context) -> Result<Probe, Step
         findings.push(Finding::blocker(&failure.code, failure.message, failure.hint));
     }
     let key = arguments.access_key.as_ref().and_then(super::arguments::AccessKey::reference);
-    findings.extend(key.and_then(|reference| secret::absent(&reference, &STORAGE_KEY, context)));
+    if let Some(place) = key {
+        findings.extend(secret::absent(&place, &STORAGE_KEY, context).await);
+    }
     let name = arguments.service.name();
     let source = format!("GET {}", apim::service_url(&context.arm, &arguments.service));
     let facts = Facts::seen(source, context.clock.now())

@@ -28,7 +28,7 @@ pub fn check_access(arguments: &Restore) -> Result<(), StepError> {
             "`access_key` belongs to `access: access-key`"
         }
         (Access::AccessKey, None, Some(key)) if key.reference().is_none() => {
-            "`access_key` names either `env` or `file`"
+            "`access_key` names one of `env`, `file` and `key_vault`"
         }
         (Access::AccessKey, None, None) if arguments.backup.storage.is_none() => {
             "`access: access-key` needs `access_key`, or a backup whose `storage` is a resource id to ask for the key"

@@ -107,7 +107,7 @@ fn tell_assignments(page: &mut Page, role: &Role, lines: &[String]) {
         page.line(line);
     }
     if !role.open.is_empty() {
-        page.heading("Not known before a run");
+        page.heading("Not known from the runbook");
         for open in &role.open {
             let text = format!(
                 "`{}` of the step {} is `{}`: its resource group may be missing among the scopes",

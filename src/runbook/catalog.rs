@@ -162,6 +162,7 @@ const ACCESS: FieldType = FieldType::OneOf(&["access-key", "system-assigned-iden
 const ACCESS_KEY_FIELDS: &[Field] = &[
     optional("env", FieldType::String, "environment variable that holds the key"),
     optional("file", FieldType::String, "file that holds the key"),
+    optional("key_vault", FieldType::Url, "secret that holds the key: https://VAULT.vault.azure.net/secrets/NAME"),
 ];
 
 const STATUS: FieldType = FieldType::Integer(100, 599);

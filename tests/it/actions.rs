@@ -10,6 +10,7 @@ mod propagation;
 mod restore;
 mod standby;
 mod ttl;
+mod vault;
 
 use std::{
     sync::{Arc, Mutex},

@@ -93,6 +93,7 @@ impl Azurite {
             scope: "https://management.azure.com/.default".to_owned(),
             authority: self.url.clone(),
             blob: format!("{}/{{account}}", self.url),
+            key_vault: String::new(),
         };
         let environment = Environment::of([("TOKEN".to_owned(), token.to_owned())]);
         let credential = Credential::Token(SecretReference::Env("TOKEN".to_owned()));

@@ -5,8 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{apim_service, not_empty, storage_account};
+use super::{super::secret::Place, apim_service, not_empty, storage_account};
 use crate::{
+    azure::key_vault::SecretId,
     runbook::{ResourceId, span},
     site::SecretReference,
 };
@@ -148,15 +149,18 @@ pub struct AccessKey {
     env: Option<String>,
     #[serde(default)]
     file: Option<PathBuf>,
+    #[serde(default)]
+    key_vault: Option<SecretId>,
 }
 
 impl AccessKey {
-    /// None when it names neither or both.
-    pub fn reference(&self) -> Option<SecretReference> {
-        match (&self.env, &self.file) {
-            (Some(name), None) => Some(SecretReference::Env(name.clone())),
-            (None, Some(path)) => Some(SecretReference::File(path.clone())),
-            (None, None) | (Some(_), Some(_)) => None,
+    /// None when it names none or several.
+    pub fn reference(&self) -> Option<Place> {
+        match (&self.env, &self.file, &self.key_vault) {
+            (Some(name), None, None) => Some(Place::Here(SecretReference::Env(name.clone()))),
+            (None, Some(path), None) => Some(Place::Here(SecretReference::File(path.clone()))),
+            (None, None, Some(id)) => Some(Place::Vault(id.clone())),
+            (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => None,
         }
     }
 }

@@ -74,8 +74,8 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
     let mut bare = backup.clone();
     bare.as_object_mut().unwrap().remove("manifest_data");
     let restore = |access: &str| json!({ "service": standby(), "backup": backup.clone(), "access": access });
-    // It carries no token of ours, so Azure is not asked.
-    let mut held = BTreeSet::from([ActionKind::HttpRequest]);
+    // A request carries no token of ours, so Azure is not asked; private zones are held beside their switch.
+    let mut held = BTreeSet::from([ActionKind::HttpRequest, ActionKind::FlipPrivateCname]);
     for (kind, arguments) in [
         (ActionKind::ConfirmOutage, json!({ "service": active() })),
         (ActionKind::VerifyStandby, json!({ "standby": standby(), "active": active(), "backup": bare })),
@@ -133,6 +133,26 @@ fn what_is_not_known_yet_is_named_by_its_field() {
     let needed = permissions::needed(ActionKind::Restore, given.as_object().unwrap());
     assert!(!needed.iter().any(|one| one.action.contains("listKeys")));
     assert_eq!(permissions::needed(ActionKind::VerifyStandby, &Map::new()), []);
+
+    // Where a vault is in ARM cannot be told from the address of a secret.
+    let vault = json!({ "key_vault": "https://kv-contoso-dr.vault.azure.net/secrets/storage-key" });
+    let paths = json!([{ "path": "/" }, { "path": "/orders", "subscription_key": vault }]);
+    for (kind, field, arguments) in [
+        (
+            ActionKind::Restore,
+            "access_key",
+            json!({ "service": standby(), "backup": {}, "access": "access-key", "access_key": vault }),
+        ),
+        (
+            ActionKind::GatewayHealth,
+            "paths",
+            json!({ "service": standby(), "hostname": "api.contoso.com", "paths": paths }),
+        ),
+    ] {
+        let needed = permissions::needed(kind, arguments.as_object().unwrap());
+        let secret = needed.iter().find(|one| one.action.ends_with("/getSecret/action")).unwrap();
+        assert_eq!((&secret.scope, secret.data), (&On::Field(field), true));
+    }
 }
 
 #[test]
