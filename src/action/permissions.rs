@@ -69,6 +69,9 @@ const SECRET_READ: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 const ZONE_READ: &str = "Microsoft.Network/dnsZones/read";
 const CNAME_READ: &str = "Microsoft.Network/dnsZones/CNAME/read";
 const CNAME_WRITE: &str = "Microsoft.Network/dnsZones/CNAME/write";
+const PRIVATE_ZONE_READ: &str = "Microsoft.Network/privateDnsZones/read";
+const PRIVATE_CNAME_READ: &str = "Microsoft.Network/privateDnsZones/CNAME/read";
+const PRIVATE_CNAME_WRITE: &str = "Microsoft.Network/privateDnsZones/CNAME/write";
 
 /// Microsoft asks for it on both sides, also where only reading would do (azure-facts 1.1).
 pub const BLOB_CONTRIBUTOR: &str = "Storage Blob Data Contributor";
@@ -124,6 +127,11 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.must("zone", CNAME_READ, "reads the record");
             list.must("zone", CNAME_WRITE, "changes the record, and puts it back in an undo");
         }
+        ActionKind::FlipPrivateCname => {
+            list.must("zone", PRIVATE_ZONE_READ, "reads the zone");
+            list.must("zone", PRIVATE_CNAME_READ, "reads the record");
+            list.must("zone", PRIVATE_CNAME_WRITE, "changes the record, and puts it back in an undo");
+        }
         ActionKind::VerifyPropagation => {
             list.must("zone", ZONE_READ, "reads which name servers the zone has");
             list.may("zone", CNAME_READ, "reads when the record was changed");
@@ -133,7 +141,6 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
         | ActionKind::Prune
         | ActionKind::VerifyRestore
         | ActionKind::Compare
-        | ActionKind::FlipPrivateCname
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin => {}
         // None of them sends anything to Azure with this credential.

@@ -220,6 +220,9 @@ fn lifetime(state: &State, place: usize) -> Option<(bool, String)> {
 
 /// Whether anybody saw the new target outside of Azure's own API.
 fn propagated(state: &State, flip: usize) -> String {
+    if state.planned(flip).action == ActionKind::FlipPrivateCname {
+        return "only networks that the private zone is linked to can ask for it".to_owned();
+    }
     let name = hostname(state, flip);
     let seen = state.plan.steps.iter().zip(&state.steps).enumerate().find(|(place, (planned, record))| {
         planned.action == ActionKind::VerifyPropagation

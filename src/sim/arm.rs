@@ -8,7 +8,8 @@ use super::{
     exchange::{Desk, Incoming, Reply, http_date},
     health,
     state::compact,
-    versions, zone,
+    versions,
+    zone::{self, Realm},
 };
 
 /// A path below a subscription, split; compare with `is`, for ARM does not mind the case.
@@ -159,7 +160,10 @@ fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Repl
         return apim::answer(desk, incoming, place);
     }
     if place.begins(&["Microsoft.Network", "dnsZones", "*"]) {
-        return zone::answer(desk, incoming, place);
+        return zone::answer(desk, incoming, place, Realm::Public);
+    }
+    if place.begins(&["Microsoft.Network", "privateDnsZones", "*"]) {
+        return zone::answer(desk, incoming, place, Realm::Private);
     }
     if place.begins(&["Microsoft.Storage", "storageAccounts", "*"]) {
         return account::answer(desk, incoming, place);
@@ -181,6 +185,7 @@ pub(super) fn location_of(desk: &Desk<'_>, group: &str) -> Option<String> {
         (&scenario.standby.group, &scenario.standby.location),
         (&scenario.storage.group, &scenario.storage.location),
         (&scenario.zone.group, &scenario.zone.location),
+        (&scenario.private_zone.group, &scenario.private_zone.location),
     ];
     groups.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(group)).map(|(_, location)| location.clone())
 }

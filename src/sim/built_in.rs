@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::scenario::{
-    Api, Backups, Cname, Content, Identity, NameService, Region, RetryAfter, SCENARIO_VERSION, Scenario, Service,
-    Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
+    Api, Backups, Cname, Content, Identity, NameService, PrivateZone, Region, RetryAfter, SCENARIO_VERSION, Scenario,
+    Service, Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ impl Default for Scenario {
             vault: Vault::default(),
             backups: Backups::default(),
             zone: Zone::default(),
+            private_zone: PrivateZone::default(),
             dns: NameService::default(),
             token_lifetime: HOUR,
             latency: 40 * Duration::from_millis(1),
@@ -142,6 +143,18 @@ impl Default for Zone {
             group: "rg-dns".to_owned(),
             location: "North Europe".to_owned(),
             records: BTreeMap::from([("api".to_owned(), record()), ("api-drill".to_owned(), record())]),
+        }
+    }
+}
+
+impl Default for PrivateZone {
+    fn default() -> Self {
+        Self {
+            name: "contoso.internal".to_owned(),
+            group: "rg-network".to_owned(),
+            location: "North Europe".to_owned(),
+            records: Zone::default().records,
+            auto_registered: Vec::new(),
         }
     }
 }

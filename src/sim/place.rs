@@ -69,6 +69,7 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, Value> {
     };
     let service = "Microsoft.ApiManagement/service";
     let (active, standby, storage, zone) = (&scenario.active, &scenario.standby, &scenario.storage, &scenario.zone);
+    let private = &scenario.private_zone;
     // The name that users call: the record that the first custom hostname is.
     let record = active.hostnames.iter().find_map(|host| host.strip_suffix(&format!(".{}", zone.name)));
     BTreeMap::from([
@@ -77,6 +78,7 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, Value> {
         ("storage".to_owned(), id(&storage.group, "Microsoft.Storage/storageAccounts", &storage.account)),
         ("container".to_owned(), json!(storage.container)),
         ("zone".to_owned(), id(&zone.group, "Microsoft.Network/dnsZones", &zone.name)),
+        ("private_zone".to_owned(), id(&private.group, "Microsoft.Network/privateDnsZones", &private.name)),
         ("record".to_owned(), json!(record.unwrap_or("api"))),
     ])
 }

@@ -73,7 +73,7 @@ fn count(desk: &mut Desk<'_>, incoming: &Incoming) {
     let counter = match incoming.method {
         Method::POST if path.ends_with("/restore") => &mut effects.restore_posts_received,
         Method::POST if path.ends_with("/backup") => &mut effects.backup_posts_received,
-        Method::PUT | Method::PATCH if path.contains("/dnszones/") => &mut effects.record_puts_received,
+        Method::PUT | Method::PATCH if path.contains("dnszones/") => &mut effects.record_puts_received,
         _ => return,
     };
     *counter += 1;

@@ -47,6 +47,7 @@ pub struct Scenario {
     pub vault: Vault,
     pub backups: Backups,
     pub zone: Zone,
+    pub private_zone: PrivateZone,
     pub dns: NameService,
     /// How long an access token is good for.
     #[serde(with = "span")]
@@ -244,6 +245,19 @@ pub struct Cname {
     /// An alias record set: the resource it stands for. It has no literal target then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+}
+
+/// The private DNS zone: served by the resource manager alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrivateZone {
+    pub name: String,
+    pub group: String,
+    /// Where the resource group's own metadata is.
+    pub location: String,
+    pub records: BTreeMap<String, Cname>,
+    /// Names of the records that Azure registered for virtual machines.
+    pub auto_registered: Vec<String>,
 }
 
 /// Name servers of the zone, and resolvers that cache what they say.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     base64,
     observe::{Effects, LoggedRequest},
-    scenario::{Content, Scenario, Service},
+    scenario::{Cname, Content, Scenario, Service},
 };
 
 /// Older versions of a record are forgotten: no name server lags by more than so many writes.
@@ -37,6 +37,9 @@ pub(super) struct State {
     pub account_keys: [String; 2],
     /// By relative name in lower case.
     pub records: BTreeMap<String, RecordState>,
+    /// Of the private zone, likewise.
+    #[serde(default)]
+    pub private_records: BTreeMap<String, RecordState>,
     pub tokens: VecDeque<Token>,
     /// One a resolver.
     pub caches: Vec<BTreeMap<String, CachedName>>,
@@ -184,6 +187,7 @@ impl State {
             blobs: BTreeMap::new(),
             account_keys: Default::default(),
             records: BTreeMap::new(),
+            private_records: BTreeMap::new(),
             tokens: VecDeque::new(),
             caches: vec![BTreeMap::new(); scenario.dns.resolvers],
             strikes: vec![Strikes::default(); scenario.faults.len()],
@@ -209,16 +213,12 @@ impl State {
             );
         }
         for (name, record) in &scenario.zone.records {
-            let set = RecordSet {
-                target: record.alias.is_none().then(|| record.target.clone()),
-                ttl: u32::try_from(record.ttl.as_secs()).unwrap_or(u32::MAX),
-                etag: state.guid(),
-                metadata: record.metadata.clone(),
-                alias: record.alias.clone(),
-            };
-            // It has been there for longer than any name server lags.
-            let long_ago = now - SignedDuration::from_hours(24 * 365);
-            state.records.entry(name.to_ascii_lowercase()).or_default().set(Some(set), long_ago);
+            let etag = state.guid();
+            state.records.entry(name.to_ascii_lowercase()).or_default().begin(record, etag, now);
+        }
+        for (place, (name, record)) in scenario.private_zone.records.iter().enumerate() {
+            let etag = format!("0000{:04x}-0000-4000-8000-000000000001", place + 1);
+            state.private_records.entry(name.to_ascii_lowercase()).or_default().begin(record, etag, now);
         }
         state
     }
@@ -296,6 +296,18 @@ impl ServiceState {
 }
 
 impl RecordState {
+    /// As the scenario says; it has been there for longer than any name server lags.
+    fn begin(&mut self, record: &Cname, etag: String, now: Timestamp) {
+        let set = RecordSet {
+            target: record.alias.is_none().then(|| record.target.clone()),
+            ttl: u32::try_from(record.ttl.as_secs()).unwrap_or(u32::MAX),
+            etag,
+            metadata: record.metadata.clone(),
+            alias: record.alias.clone(),
+        };
+        self.set(Some(set), now - SignedDuration::from_hours(24 * 365));
+    }
+
     pub fn set(&mut self, set: Option<RecordSet>, now: Timestamp) {
         let answer = set.as_ref().and_then(|set| Some((set.target.clone()?, set.ttl)));
         if self.versions.len() == RECORD_VERSIONS {

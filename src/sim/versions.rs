@@ -55,6 +55,11 @@ const KNOWN: &[Known] = &[
         ],
     },
     Known {
+        namespace: "Microsoft.Network",
+        kind: "privateDnsZones",
+        versions: &["2018-09-01", "2020-06-01", "2024-06-01"],
+    },
+    Known {
         namespace: "Microsoft.Storage",
         kind: "storageAccounts",
         versions: &[

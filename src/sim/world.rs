@@ -137,11 +137,15 @@ impl World {
 
     /// `name` is relative: `api`.
     pub fn record(&self, zone: &str, name: &str) -> Option<RecordView> {
-        if !zone.eq_ignore_ascii_case(&self.scenario.zone.name) {
-            return None;
-        }
         let state = self.lock();
-        let set = state.records.get(&name.to_ascii_lowercase())?.current.clone()?;
+        let records = if zone.eq_ignore_ascii_case(&self.scenario.zone.name) {
+            &state.records
+        } else if zone.eq_ignore_ascii_case(&self.scenario.private_zone.name) {
+            &state.private_records
+        } else {
+            return None;
+        };
+        let set = records.get(&name.to_ascii_lowercase())?.current.clone()?;
         Some(RecordView { target: set.target, ttl: set.ttl, etag: set.etag, metadata: set.metadata })
     }
 

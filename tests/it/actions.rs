@@ -5,6 +5,7 @@ mod gateway;
 mod holdings;
 mod outage;
 mod permissions;
+mod private_flip;
 mod programs;
 mod propagation;
 mod restore;
@@ -49,6 +50,10 @@ fn storage() -> String {
 
 fn zone() -> String {
     id("rg-dns", "Microsoft.Network/dnsZones", "contoso.com")
+}
+
+fn private_zone() -> String {
+    id("rg-network", "Microsoft.Network/privateDnsZones", "contoso.internal")
 }
 
 const NEW_TARGET: &str = "apim-contoso-east.azure-api.net";

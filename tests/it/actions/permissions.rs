@@ -86,6 +86,10 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::GatewayHealth, json!({ "service": standby(), "hostname": "api.contoso.com" })),
         (ActionKind::SetTtl, json!({ "zone": zone(), "record": "api", "ttl": "60s" })),
         (ActionKind::FlipCname, json!({ "zone": zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" })),
+        (
+            ActionKind::FlipPrivateCname,
+            json!({ "zone": private_zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" }),
+        ),
         (ActionKind::VerifyPropagation, json!({ "zone": zone(), "record": "api", "target": OLD_TARGET })),
         (ActionKind::Approval, json!({ "prompt": "Move it?" })),
         (ActionKind::Command, json!({ "argv": ["true"] })),
