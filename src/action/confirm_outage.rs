@@ -25,6 +25,8 @@ use crate::{
     run::{Disposition, StepError},
 };
 
+/// Code of the refusal to fail over from a living service.
+pub const LOOKS_ALIVE: &str = "service-looks-alive";
 /// One look lasts at most so long: what does not answer in that time does not serve clients either.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What both looks take together when the service is lost and everything waits in vain for a while.
@@ -160,7 +162,7 @@ fn refusal(arguments: &ConfirmOutage, seen: &Observation) -> Option<StepError> {
     let (code, message, hint) = match seen.look() {
         Look::Lost => return None,
         Look::Alive => (
-            "service-looks-alive",
+            LOOKS_ALIVE,
             format!("{name} looks alive: {}", seen.told()),
             "do not fail over by mistake; to move a living service on purpose, run in the mode `planned`",
         ),

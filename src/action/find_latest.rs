@@ -157,6 +157,11 @@ fn evidence(found: &Found) -> Value {
 
 fn unlistable(place: &str, failure: &AzureError) -> StepError {
     let mut step = error::from_read(&format!("the backups in {place}"), failure);
+    if failure.code.as_deref() == Some("ContainerNotFound") {
+        "container-not-found".clone_into(&mut step.code);
+        "check `container`; a deleted container can be restored for as long as its soft delete keeps it"
+            .clone_into(&mut step.hint);
+    }
     if failure.kind == AzureErrorKind::Forbidden && failure.hint.is_none() {
         "grant `Storage Blob Data Reader` on the account to the credential's identity, and let the account's firewall \
          pass this machine"

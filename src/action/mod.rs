@@ -44,6 +44,7 @@ mod standing;
 mod verify_standby;
 mod wait;
 
+pub use confirm_outage::LOOKS_ALIVE;
 pub use context::{Call, Context, Done};
 pub use dispatch::{effect, expected, follow, perform, probe, settle, undo};
 pub use recorder::{Message, Recorder};

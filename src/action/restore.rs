@@ -24,9 +24,9 @@ use super::{
     error,
     fact::{Facts, after, note, note_until},
     restore_follow,
-    restore_ready::{broken, check_access, judge_account, judge_backup, judge_service},
+    restore_ready::{check_access, judge_account, judge_backup, judge_service},
     secret::{self, Purpose},
-    standing::Standing,
+    standing::{self, Standing},
     verify_standby,
 };
 use crate::{
@@ -222,7 +222,7 @@ async fn idle(arguments: &Restore, context: &Context, arm: &Arm, record: &Record
         match Standing::of(&service) {
             Standing::Idle => return Ok(service),
             Standing::Broken(state) => {
-                let finding = broken(name, &state);
+                let finding = standing::broken(name, &state);
                 return Err(StepError::new(Disposition::Final, &finding.code, finding.message, finding.remedy));
             }
             Standing::Busy(state) => {

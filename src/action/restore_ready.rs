@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     arguments::{Access, Backup, Restore},
     choose::{self, Candidate, Rejection},
-    standing::{self, Standing},
+    standing,
 };
 use crate::{
     azure::{AzureError, apim::Service, storage::Account},
@@ -44,23 +44,8 @@ pub fn check_access(arguments: &Restore) -> Result<(), StepError> {
 pub fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
     let name = arguments.service.name();
     let mut findings = Vec::new();
-    match Standing::of(service) {
-        Standing::Idle => {}
-        Standing::Busy(state) => findings.push(Finding::blocker(
-            "standby-busy",
-            format!("{name} is busy (state {state}), and takes no restore meanwhile"),
-            "wait until its running operation has ended",
-        )),
-        Standing::Broken(state) => findings.push(broken(name, &state)),
-    }
-    let tier = service.tier().unwrap_or("unknown");
-    if !standing::can_restore(tier) {
-        findings.push(Finding::blocker(
-            "tier-cannot-restore",
-            format!("{name} has the tier {tier}, which has no backup and restore"),
-            "use a service of tier Developer, Basic, Standard or Premium",
-        ));
-    }
+    findings.extend(standing::judge(name, service));
+    findings.extend(standing::judge_tier(name, service.tier()));
     let identity = match (arguments.access, &arguments.client_id) {
         (Access::SystemAssignedIdentity, _) if !standing::has_system_identity(service) => {
             Some("no system-assigned identity".to_owned())
@@ -78,14 +63,6 @@ pub fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-pub fn broken(name: &str, state: &str) -> Finding {
-    Finding::blocker(
-        "standby-broken",
-        format!("{name} is in the state {state}"),
-        "repair it first: its activity log says what failed, and Azure support can reset it",
-    )
 }
 
 /// What the account's own settings say of the way that the service would read it (azure-facts 1.4, 3).
@@ -130,7 +107,7 @@ pub fn judge_account(
             (_, _) => false,
         };
         if by_key && near {
-            findings.push(Finding::warning(
+            findings.push(Finding::blocker(
                 "storage-firewall-same-region",
                 format!(
                     "the firewall of {name} cannot let in a service of its own region that comes with an access key"
@@ -140,7 +117,7 @@ pub fn judge_account(
         }
         let bypass = account.network_bypass.as_deref().unwrap_or_default().to_ascii_lowercase();
         if arguments.access == Access::SystemAssignedIdentity && !bypass.contains("azureservices") {
-            findings.push(Finding::warning(
+            findings.push(Finding::blocker(
                 "storage-firewall",
                 format!("the firewall of {name} does not let trusted Azure services pass"),
                 "add `AzureServices` to the account's network bypass",

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::azure::apim::Service;
+use crate::{azure::apim::Service, plan::facts::Finding};
 
 /// Tiers that can take a restore (azure-facts 1.4). The v2 tiers and Consumption cannot.
 pub const RESTORABLE_TIERS: [&str; 4] = ["Developer", "Basic", "Standard", "Premium"];
@@ -34,6 +34,44 @@ impl Standing {
         } else {
             Self::Busy(state.to_owned())
         }
+    }
+}
+
+/// What its state keeps a service from: taking a restore, now or until somebody acts.
+pub fn judge(name: &str, service: &Service) -> Option<Finding> {
+    match Standing::of(service) {
+        Standing::Idle => None,
+        Standing::Busy(state) => Some(Finding::blocker(
+            "standby-busy",
+            format!("{name} is busy (state {state}), and takes no restore meanwhile"),
+            "wait until its running operation has ended; `az apim show` tells its provisioningState",
+        )),
+        Standing::Broken(state) => Some(broken(name, &state)),
+    }
+}
+
+pub fn broken(name: &str, state: &str) -> Finding {
+    Finding::blocker(
+        "standby-broken",
+        format!("{name} is in the state {state}"),
+        "repair it first: its activity log says what failed, and Azure support can reset it",
+    )
+}
+
+/// What a tier keeps a service from; none: it can take a restore.
+pub fn judge_tier(name: &str, tier: Option<&str>) -> Option<Finding> {
+    match tier {
+        None => Some(Finding::blocker(
+            "tier-unknown",
+            format!("Azure does not say which tier {name} has"),
+            "check that the id is that of an API Management service",
+        )),
+        Some(tier) if can_restore(tier) => None,
+        Some(tier) => Some(Finding::blocker(
+            "tier-cannot-restore",
+            format!("{name} has the tier {tier}, which has no backup and restore"),
+            "use a standby of tier Developer, Basic, Standard or Premium; the v2 tiers and Consumption cannot restore",
+        )),
     }
 }
 

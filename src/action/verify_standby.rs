@@ -12,7 +12,7 @@ use super::{
     error,
     fact::{Facts, note, remark},
     manifest::{self, Manifest},
-    standing::{self, Standing},
+    standing,
 };
 use crate::{
     azure::{
@@ -208,7 +208,7 @@ fn outputs(seen: &Seen, model: &Model) -> Map<String, Value> {
 /// Everything that stands in the way, the worst first. Pure.
 pub fn judge(name: &str, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(judge_state(name, &seen.standby));
+    findings.extend(standing::judge(name, &seen.standby));
     let model = model(seen);
     findings.extend(judge_tier(name, &seen.standby, &model));
     match &seen.workspaces {
@@ -239,38 +239,11 @@ pub fn judge(name: &str, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn judge_state(name: &str, standby: &Service) -> Option<Finding> {
-    let finding = match Standing::of(standby) {
-        Standing::Idle => return None,
-        Standing::Busy(state) => Finding::blocker(
-            "standby-busy",
-            format!("{name} is busy (state {state}), and takes no restore meanwhile"),
-            "wait until its running operation has ended; `az apim show` tells its provisioningState",
-        ),
-        Standing::Broken(state) => Finding::blocker(
-            "standby-broken",
-            format!("{name} is in the state {state}"),
-            "repair it first: its activity log says what failed, and Azure support can reset it",
-        ),
-    };
-    Some(finding)
-}
-
 fn judge_tier(name: &str, standby: &Service, model: &Model) -> Option<Finding> {
-    let Some(tier) = standby.tier() else {
-        return Some(Finding::blocker(
-            "tier-unknown",
-            format!("Azure does not say which tier {name} has"),
-            "check that the id is that of an API Management service",
-        ));
-    };
-    if !standing::can_restore(tier) {
-        return Some(Finding::blocker(
-            "tier-cannot-restore",
-            format!("{name} has the tier {tier}, which has no backup and restore"),
-            "use a standby of tier Developer, Basic, Standard or Premium; the v2 tiers and Consumption cannot restore",
-        ));
+    if let Some(finding) = standing::judge_tier(name, standby.tier()) {
+        return Some(finding);
     }
+    let tier = standby.tier()?;
     match &model.tier {
         Some(other) if other.eq_ignore_ascii_case(tier) => None,
         Some(other) => Some(Finding::blocker(

@@ -45,6 +45,8 @@ pub enum Verb {
     },
     /// The dry run: probe everything, change nothing, say what would happen
     Plan(PlanArguments),
+    /// Would a failover work now? One finding a line, each with its remedy; nothing is written anywhere
+    Readiness(ReadinessArguments),
     /// Fail over
     Run(RunArguments),
     /// Rehearse: a run in drill mode, whose traffic goes to a shadow name
@@ -170,6 +172,16 @@ pub struct PlanArguments {
     /// Write the plan as JSON to this file too
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReadinessArguments {
+    pub runbook: PathBuf,
+    #[command(flatten)]
+    pub place: Where,
+    /// Why the runbook would be run
+    #[arg(long, value_enum, default_value_t = Mode::Unplanned)]
+    pub mode: Mode,
 }
 
 #[derive(Clone, Debug, Args)]

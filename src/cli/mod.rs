@@ -10,6 +10,7 @@ pub mod operator;
 pub mod people;
 pub mod plan;
 pub mod rbac;
+pub mod readiness;
 pub mod run;
 pub mod runs;
 pub mod terminal;
@@ -76,6 +77,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Rbac(arguments) => runtime()?.block_on(rbac::rbac(session, arguments)),
         Verb::Schema => print(&serde_json::to_string_pretty(&crate::runbook::json_schema()).expect("text keys")),
         Verb::Plan(arguments) => runtime()?.block_on(plan::plan(session, arguments)),
+        Verb::Readiness(arguments) => runtime()?.block_on(readiness::readiness(session, arguments)),
         Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),
         Verb::Drill(arguments) => runtime()?.block_on(run::run(session, arguments, Some(crate::runbook::Mode::Drill))),
         Verb::Resume { run, consent } => runtime()?.block_on(run::resume(session, &run, consent.yes)),

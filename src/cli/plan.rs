@@ -11,14 +11,26 @@ use super::{
     world::{self, Scene},
 };
 use crate::{
-    plan::{self, Ingredients, Plan, facts::Severity, text},
+    plan::{self, Ingredients, Plan, Purpose, facts::Severity, text},
     runbook::{Given, Mode, Runbook, bind},
     site::Site,
     store::directory::write_private,
 };
 
-/// Makes a plan for the command line's runbook, place and mode.
+/// Makes a plan, to be run or read, for the command line's runbook, place and mode.
 pub async fn make(
+    session: &Session,
+    runbook: &Path,
+    place: &Where,
+    mode: Option<Mode>,
+    with_people: bool,
+) -> Result<(Plan, Scene), Failure> {
+    make_for(Purpose::Run, session, runbook, place, mode, with_people).await
+}
+
+/// Makes a plan for a purpose.
+pub async fn make_for(
+    purpose: Purpose,
     session: &Session,
     runbook: &Path,
     place: &Where,
@@ -41,7 +53,7 @@ pub async fn make(
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
     let restore_timeout = world::restore_timeout(&runbook, mode);
     let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
-    let ingredients = Ingredients { runbook: &runbook, parameters, mode, site: Site::clone(&scene.site) };
+    let ingredients = Ingredients { runbook: &runbook, parameters, mode, purpose, site: Site::clone(&scene.site) };
     Ok((plan::make(ingredients, context).await, scene))
 }
 
@@ -88,7 +100,7 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
 }
 
 /// The arguments that name the same runbook, world and mode once more.
-fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
+pub fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
     let mut words = vec![runbook.display().to_string()];
     words.extend(place.again(Some(plan.mode)));
     words.join(" ")

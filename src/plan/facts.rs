@@ -42,19 +42,38 @@ pub enum Severity {
     Note,
 }
 
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Blocker => "blocker",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
 /// One line of a plan that somebody should read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     pub severity: Severity,
-    /// Filled in by the planner.
+    /// The first step that it concerns. Filled in by the planner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
-    /// Stable, kebab-case: `tier-mismatch`.
+    /// Other steps that it stops in the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<StepId>,
+    /// What it was seen on: a resource's name, or `scope action`. None: the step says enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Stable, kebab-case, of [`super::codes`]: `tier-mismatch`.
     pub code: String,
     /// Lower-case fragment: what was seen.
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// When it was seen; none in plans of older versions, and in what follows from the plan alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<Timestamp>,
 }
 
 impl Finding {
@@ -62,15 +81,59 @@ impl Finding {
         Self {
             severity: Severity::Blocker,
             step: None,
+            also: Vec::new(),
+            subject: None,
             code: code.into(),
             message: message.into(),
             remedy: remedy.into(),
+            observed_at: None,
         }
     }
 
     pub fn warning(code: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::blocker(code, message, remedy) }
     }
+
+    /// What it was seen on.
+    #[must_use]
+    pub fn on(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
+    #[must_use]
+    pub fn seen(self, at: Timestamp) -> Self {
+        Self { observed_at: Some(at), ..self }
+    }
+
+    /// Says the same of something else: only where and when it was seen may differ.
+    fn is_told_by(&self, other: &Self) -> bool {
+        (self.severity, &self.code, &self.message, &self.remedy)
+            == (other.severity, &other.code, &other.message, &other.remedy)
+    }
+
+    /// The steps that it concerns, else what it was seen on; empty when it concerns the plan as a whole.
+    pub fn place(&self) -> String {
+        let steps: Vec<&str> = self.step.iter().chain(&self.also).map(StepId::as_str).collect();
+        if steps.is_empty() { self.subject.clone().unwrap_or_default() } else { steps.join(", ") }
+    }
+}
+
+/// One cause that stops several steps is one finding: the first one, which names the other steps. The worst first,
+/// otherwise in the order given.
+pub fn gather(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    let mut gathered: Vec<Finding> = Vec::new();
+    for finding in findings {
+        match gathered.iter_mut().find(|earlier| finding.is_told_by(earlier)) {
+            Some(earlier) => {
+                let known = |step: &StepId| earlier.step.as_ref() == Some(step) || earlier.also.contains(step);
+                let more: Vec<StepId> = finding.step.into_iter().filter(|step| !known(step)).collect();
+                earlier.also.extend(more);
+            }
+            None => gathered.push(finding),
+        }
+    }
+    gathered.sort_by_key(|finding| finding.severity);
+    gathered
 }
 
 /// What probing one step gave.

@@ -17,8 +17,9 @@ use tokio::task::JoinSet;
 
 use super::{
     Certainty, FORMAT, Plan, PlannedStep,
-    facts::{Finding, Probe},
+    facts::{Finding, Probe, gather},
     graph::Graph,
+    recovery,
 };
 use crate::{
     action::{self, Call, Context},
@@ -33,12 +34,32 @@ const PROBES_AT_ONCE: usize = 16;
 /// Longest that one probe may take: a lost region makes every connection run into its time limit, one after another.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
 
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Somebody may run it.
+    Run,
+    /// Somebody asks on any day whether it could be run. That the active service is alive is then the normal case: the
+    /// one finding of apim.confirm-outage that says so is left out, and nothing else.
+    Readiness,
+}
+
+impl Purpose {
+    fn asks_about(self, finding: &Finding) -> bool {
+        match self {
+            Self::Run => true,
+            Self::Readiness => finding.code != action::LOOKS_ALIVE,
+        }
+    }
+}
+
 /// What a plan is made of.
 #[derive(Debug)]
 pub struct Ingredients<'a> {
     pub runbook: &'a Runbook,
     pub parameters: BTreeMap<String, Value>,
     pub mode: Mode,
+    pub purpose: Purpose,
     pub site: Site,
 }
 
@@ -52,7 +73,7 @@ struct Draft {
 
 /// Probes the world and writes everything down. Cancel safe: nothing was changed.
 pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
-    let Ingredients { runbook, parameters, mode, site } = ingredients;
+    let Ingredients { runbook, parameters, mode, purpose, site } = ingredients;
     let made_at = context.clock.now();
     let left_out: Vec<bool> =
         runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
@@ -66,8 +87,8 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     let mut steps = Vec::with_capacity(order.len());
     for (place, draft) in order.iter().zip(drafts) {
         let step = &runbook.steps[*place];
-        findings
-            .extend(draft.findings.iter().map(|finding| Finding { step: Some(step.id.clone()), ..finding.clone() }));
+        let of_step = |finding: &Finding| Finding { step: Some(step.id.clone()), ..finding.clone() };
+        findings.extend(draft.findings.iter().filter(|finding| purpose.asks_about(finding)).map(of_step));
         let needs = needs[*place].iter().map(|need| runbook.steps[*need].id.clone()).collect();
         steps.push(planned_step(step, needs, draft));
     }
@@ -229,17 +250,19 @@ async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Conte
             "find out whether Azure can be reached from this machine, then plan again",
         )),
     };
+    let now = context.clock.now();
     match probed {
         Ok(mut probe) => {
             let certainty = if probe.verified { Certainty::Verified } else { Certainty::Predicted };
-            let findings = std::mem::take(&mut probe.findings);
+            let seen = |finding: Finding| Finding { observed_at: finding.observed_at.or(Some(now)), ..finding };
+            let findings = std::mem::take(&mut probe.findings).into_iter().map(seen).collect();
             Draft { arguments: call.arguments, certainty, probe, findings }
         }
         Err(error) => Draft {
             arguments: call.arguments,
             certainty: Certainty::Unknown,
             probe: Probe { summary: format!("could not be verified: {error}"), ..Probe::default() },
-            findings: vec![Finding::blocker(&error.code, error.message, error.hint)],
+            findings: vec![Finding::blocker(&error.code, error.message, error.hint).seen(now)],
         },
     }
 }
@@ -263,7 +286,21 @@ fn conclude(plan: &mut Plan) {
             "shorten the critical path or agree on another objective",
         ));
     }
-    plan.findings.sort_by_key(|finding| finding.severity);
+    if let Some(rpo) = plan.objectives.rpo
+        && let Some(age) = recovery::predicted_age(plan)
+        && age > rpo
+    {
+        plan.findings.push(Finding::warning(
+            "rpo-predicted-missed",
+            format!(
+                "the newest usable backup is {} old, and the objective is {}",
+                span::format(Duration::from_secs(age.as_secs())),
+                span::format(rpo)
+            ),
+            "find out why no newer backup was made; take one while the active service still answers",
+        ));
+    }
+    plan.findings = gather(std::mem::take(&mut plan.findings));
     plan.digest = digest(plan);
 }
 

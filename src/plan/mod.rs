@@ -1,10 +1,11 @@
 //! Plans: complete, immutable, with a digest.
 
+pub mod codes;
 pub mod facts;
 pub mod graph;
 pub mod make;
 
-pub use make::{Ingredients, make};
+pub use make::{Ingredients, Purpose, make};
 pub mod recovery;
 pub mod text;
 

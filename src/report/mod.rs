@@ -20,6 +20,7 @@ pub mod lines;
 pub mod live;
 pub mod objectives;
 pub mod outlet;
+pub mod readiness;
 pub mod runs;
 pub mod standing;
 pub mod status;

@@ -46,7 +46,8 @@ fn id(desk: &Desk<'_>) -> String {
 
 fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
     let storage = &desk.scenario.storage;
-    let available = if desk.is_lost(&storage.location) { "unavailable" } else { "available" };
+    let reach = &storage.reach;
+    let available = if desk.is_lost(&storage.location) || !reach.available { "unavailable" } else { "available" };
     let blob = match &desk.state.listening {
         // By the scheme that the client came with: most refuse to send a token over http.
         Some(_) => format!("{}://{}/{}/", incoming.scheme, incoming.authority, storage.account),
@@ -55,7 +56,7 @@ fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
     Reply::json(
         StatusCode::OK,
         &json!({
-            "sku": { "name": "Standard_ZRS", "tier": "Standard" },
+            "sku": { "name": storage.reach.sku, "tier": "Standard" },
             "kind": "StorageV2",
             "id": id(desk),
             "name": storage.account,
@@ -68,9 +69,11 @@ fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
                 "statusOfPrimary": available,
                 "primaryEndpoints": { "blob": blob },
                 "allowSharedKeyAccess": storage.shared_key,
-                "publicNetworkAccess": "Enabled",
+                "publicNetworkAccess": if reach.public { "Enabled" } else { "Disabled" },
                 "networkAcls": {
-                    "bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": [],
+                    "bypass": if reach.trusted_services { "AzureServices" } else { "None" },
+                    "defaultAction": if reach.firewall { "Deny" } else { "Allow" },
+                    "ipRules": [], "virtualNetworkRules": [],
                 },
                 "supportsHttpsTrafficOnly": true,
                 "accessTier": "Hot",

@@ -44,7 +44,8 @@ struct Parameters {
 pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Reply {
     let name = place.rest[2].to_ascii_lowercase();
     let group = place.group.unwrap_or_default();
-    let Some(service) = desk.state.services.get(&name).filter(|it| it.spec.group.eq_ignore_ascii_case(group)) else {
+    let known = |it: &&ServiceState| it.spec.group.eq_ignore_ascii_case(group) && !it.spec.condition.deleted;
+    let Some(service) = desk.state.services.get(&name).filter(known) else {
         return arm::not_found(KIND, place.rest[2], group);
     };
     if desk.is_lost(&service.spec.location) {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     apim::KIND,
+    condition::Gateway,
     exchange::Desk,
     scenario::{Identity, Service, VirtualNetwork},
     state::{ServiceState, compact},
@@ -13,6 +14,9 @@ use super::{
 pub(super) fn service_json(desk: &Desk<'_>, name: &str) -> Value {
     let service = &desk.state.services[name];
     let spec = &service.spec;
+    let condition = &spec.condition;
+    let named = condition.gateway != Gateway::Unnamed;
+    let principal = principal(desk, name);
     let id = format!(
         "/subscriptions/{}/resourceGroups/{}/providers/{KIND}/{}",
         desk.scenario.subscription, spec.group, spec.name
@@ -23,12 +27,12 @@ pub(super) fn service_json(desk: &Desk<'_>, name: &str) -> Value {
     let identity = match (system, user) {
         (false, false) => Value::Null,
         (true, false) => {
-            json!({ "type": "SystemAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant })
+            json!({ "type": "SystemAssigned", "principalId": principal, "tenantId": desk.scenario.tenant })
         }
-        (false, true) => json!({ "type": "UserAssigned", "userAssignedIdentities": user_identities(&id) }),
+        (false, true) => json!({ "type": "UserAssigned", "userAssignedIdentities": user_identities(&id, principal) }),
         (true, true) => json!({
-            "type": "SystemAssigned, UserAssigned", "principalId": PRINCIPAL, "tenantId": desk.scenario.tenant,
-            "userAssignedIdentities": user_identities(&id),
+            "type": "SystemAssigned, UserAssigned", "principalId": principal, "tenantId": desk.scenario.tenant,
+            "userAssignedIdentities": user_identities(&id, principal),
         }),
     };
     json!({
@@ -45,8 +49,8 @@ pub(super) fn service_json(desk: &Desk<'_>, name: &str) -> Value {
             "provisioningState": service.provisioning_state,
             "targetProvisioningState": service.target_state,
             "createdAtUtc": "2023-07-20T21:12:41.4871052Z",
-            "gatewayUrl": desk.gateway_url(name, &service.gateway_host()),
-            "gatewayRegionalUrl": desk.gateway_url(name, &service.regional_host()),
+            "gatewayUrl": named.then(|| desk.gateway_url(name, &service.gateway_host())),
+            "gatewayRegionalUrl": named.then(|| desk.gateway_url(name, &service.regional_host())),
             "portalUrl": null,
             "developerPortalUrl": format!("https://{name}.developer.azure-api.net"),
             "managementApiUrl": format!("https://{name}.management.azure-api.net"),
@@ -66,26 +70,33 @@ pub(super) fn service_json(desk: &Desk<'_>, name: &str) -> Value {
             "disableGateway": false,
             "natGatewayState": "Disabled",
             "outboundPublicIPAddresses": [address],
-            "apiVersionConstraint": { "minApiVersion": null },
+            "apiVersionConstraint": { "minApiVersion": condition.min_api_version },
             "publicIpAddressId": null,
             "publicNetworkAccess": "Enabled",
             "privateEndpointConnections": null,
-            "platformVersion": "stv2",
+            "platformVersion": condition.platform,
             "legacyPortalStatus": "Disabled",
             "developerPortalStatus": "Enabled",
         },
-        "sku": { "name": spec.tier, "capacity": spec.capacity },
+        "sku": { "name": (!spec.tier.is_empty()).then_some(&spec.tier), "capacity": spec.capacity },
         "identity": identity,
         "zones": null,
     })
 }
 
-const PRINCIPAL: &str = "00000000-0000-0000-0000-0000000000a1";
+/// Of the identities of a service, by its name in lower case.
+pub(super) fn principal(desk: &Desk<'_>, name: &str) -> &'static str {
+    if desk.scenario.active.name.eq_ignore_ascii_case(name) {
+        "00000000-0000-0000-0000-0000000000a1"
+    } else {
+        "00000000-0000-0000-0000-0000000000a2"
+    }
+}
 
-fn user_identities(service: &str) -> Value {
+fn user_identities(service: &str, principal: &str) -> Value {
     let group = service.split("/providers/").next().unwrap_or_default();
     let id = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-apim");
-    json!({ id: { "principalId": PRINCIPAL, "clientId": "00000000-0000-0000-0000-0000000000c1" } })
+    json!({ id: { "principalId": principal, "clientId": "00000000-0000-0000-0000-0000000000c1" } })
 }
 
 /// Custom hostnames, and the service's own, which comes first as in Azure.
@@ -107,7 +118,16 @@ fn hostnames(desk: &Desk<'_>, service: &ServiceState) -> Vec<Value> {
                 "subject": certificate.subject,
             },
             "defaultSslBinding": true, "identityClientId": null,
-            "certificateSource": "Custom", "certificateStatus": null,
+            "certificateSource": "Custom", "certificateStatus": service.spec.condition.certificate_status,
+        })
+    }));
+    let portals = service.spec.condition.portals.iter();
+    all.extend(portals.map(|(kind, host)| {
+        json!({
+            "type": kind, "hostName": host, "encodedCertificate": null, "keyVaultId": null,
+            "certificatePassword": null, "negotiateClientCertificate": false, "certificate": null,
+            "defaultSslBinding": false, "identityClientId": null,
+            "certificateSource": "Custom", "certificateStatus": "Completed",
         })
     }));
     all

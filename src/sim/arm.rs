@@ -187,7 +187,9 @@ pub(super) fn location_of(desk: &Desk<'_>, group: &str) -> Option<String> {
         (&scenario.zone.group, &scenario.zone.location),
         (&scenario.private_zone.group, &scenario.private_zone.location),
     ];
-    groups.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(group)).map(|(_, location)| location.clone())
+    let elsewhere = scenario.groups.iter().find(|(name, _)| name.eq_ignore_ascii_case(group));
+    let found = groups.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(group));
+    found.map(|(_, location)| elsewhere.map_or(location, |(_, elsewhere)| elsewhere).clone())
 }
 
 fn group_of(desk: &Desk<'_>, incoming: &Incoming, group: &str) -> Reply {
@@ -236,11 +238,13 @@ pub(super) fn dress(desk: &mut Desk<'_>, incoming: &Incoming, reply: Reply) -> R
     let (request, correlation) = (desk.state.guid(), desk.state.guid());
     let correlation = incoming.header("x-ms-correlation-request-id").map_or(correlation, str::to_owned);
     let stamp = desk.now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let budget = &desk.scenario.authorization;
     let (kind, left) = match incoming.method {
-        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", "249"),
-        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", "199"),
-        _ => ("x-ms-ratelimit-remaining-subscription-writes", "199"),
+        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", budget.reads_left),
+        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", budget.writes_left),
+        _ => ("x-ms-ratelimit-remaining-subscription-writes", budget.writes_left),
     };
+    let left = left.to_string();
     let mut reply = reply
         .with("x-ms-routing-request-id", format!("SIMULATOR:{stamp}:{request}"))
         .with("x-ms-request-id", request)

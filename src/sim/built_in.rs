@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::condition::{Authorization, Condition, Reach};
 use super::scenario::{
     Api, Backups, Cname, Content, Identity, NameService, PrivateZone, Region, RetryAfter, SCENARIO_VERSION, Scenario,
     Service, Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
@@ -28,6 +29,8 @@ impl Default for Scenario {
             zone: Zone::default(),
             private_zone: PrivateZone::default(),
             dns: NameService::default(),
+            groups: BTreeMap::new(),
+            authorization: Authorization::default(),
             token_lifetime: HOUR,
             latency: 40 * Duration::from_millis(1),
             restore_duration: 45 * MINUTE,
@@ -73,6 +76,7 @@ impl Service {
             virtual_network: VirtualNetwork::None,
             diagnostic_settings: texts(&["to-log-analytics"]),
             portal_revisions: 3,
+            condition: Condition::default(),
         }
     }
 
@@ -82,7 +86,6 @@ impl Service {
             name: "apim-contoso-east".to_owned(),
             group: "rg-apim-east".to_owned(),
             location: "North Europe".to_owned(),
-            capacity: 1,
             content: Content { subscriptions: texts(&["master"]), ..Content::default() },
             ..Self::built_in_active()
         }
@@ -99,6 +102,7 @@ impl Default for Storage {
             shared_key: true,
             cors: false,
             page: 25,
+            reach: Reach::default(),
         }
     }
 }
@@ -122,9 +126,9 @@ impl Default for Backups {
             every: DAY,
             manifests: true,
             traps: vec![
-                Trap { kind: TrapKind::Empty, age: HOUR },
-                Trap { kind: TrapKind::Archived, age: 2 * HOUR },
-                Trap { kind: TrapKind::Copying, age: 3 * HOUR },
+                Trap { kind: TrapKind::Empty, age: 7 * HOUR },
+                Trap { kind: TrapKind::Archived, age: 8 * HOUR },
+                Trap { kind: TrapKind::Copying, age: 9 * HOUR },
             ],
         }
     }
@@ -142,6 +146,7 @@ impl Default for Zone {
             name: "contoso.com".to_owned(),
             group: "rg-dns".to_owned(),
             location: "North Europe".to_owned(),
+            served: true,
             records: BTreeMap::from([("api".to_owned(), record()), ("api-drill".to_owned(), record())]),
         }
     }
@@ -170,6 +175,8 @@ impl Default for NameService {
             ]),
             lag: 2 * SECOND,
             resolvers: 2,
+            delegated_to: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 }

@@ -11,12 +11,14 @@
 //! chance is the scenario's seed. It never reaches out of the machine and never acts on real Azure.
 
 mod built_in;
+pub mod condition;
 pub mod fault;
 pub mod observe;
 pub mod scenario;
 
 mod authority;
 mod base64;
+mod service_changes;
 mod sinks;
 mod state;
 mod stock;

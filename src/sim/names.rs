@@ -9,6 +9,7 @@ use std::{
 use jiff::SignedDuration;
 
 use super::{
+    condition::Gateway,
     exchange::Desk,
     fault::Act,
     state::{CachedName, Listening},
@@ -126,6 +127,20 @@ impl Desk<'_> {
         }
     }
 
+    /// The apex as resolvers find it: from the parent zone they are sent to whomever the domain is delegated to.
+    fn delegation(&self, name: &str, kind: RecordKind) -> Vec<DnsRecord> {
+        let delegated = &self.scenario.dns.delegated_to;
+        if kind != RecordKind::Ns || delegated.is_empty() {
+            return self.apex(name, kind);
+        }
+        let record = |server: &String| DnsRecord {
+            name: name.to_owned(),
+            ttl: APEX_TTL,
+            data: RecordData::Ns(server.trim_end_matches('.').to_ascii_lowercase()),
+        };
+        delegated.iter().map(record).collect()
+    }
+
     /// What a resolver says: from its cache while that is fresh, else from the first name server that answers.
     fn resolve(&mut self, place: usize, name: &str, kind: RecordKind, overstay: Duration) -> DnsAnswer {
         let answer = |records, code| DnsAnswer { records, authoritative: false, code };
@@ -135,7 +150,7 @@ impl Desk<'_> {
             return answer(records, if known { ResponseCode::NoError } else { ResponseCode::NxDomain });
         };
         if relative == "@" {
-            return answer(self.apex(name, kind), ResponseCode::NoError);
+            return answer(self.delegation(name, kind), ResponseCode::NoError);
         }
         let Some(cached) = self.cached(place, &relative, overstay) else {
             return answer(Vec::new(), ResponseCode::ServFail);
@@ -181,11 +196,15 @@ impl Desk<'_> {
     }
 
     fn host(&self, name: &str) -> Option<IpAddr> {
+        if self.scenario.dns.unknown.iter().any(|unknown| unknown.eq_ignore_ascii_case(name)) {
+            return None;
+        }
         let listening = self.state.listening.as_ref();
         let local = |address: Ipv4Addr| IpAddr::V4(if listening.is_some() { Ipv4Addr::LOCALHOST } else { address });
         let mut services = self.state.services.values();
         if let Some(service) = services.find(|it| it.gateway_host() == name || it.regional_host() == name) {
-            return Some(local(service.address));
+            let known = service.spec.condition.gateway != Gateway::Unresolvable;
+            return known.then(|| local(service.address));
         }
         if let Some(place) = self.scenario.dns.name_servers.iter().position(|it| it.eq_ignore_ascii_case(name)) {
             return Some(address(listening, Server::Authoritative(place)).ip());

@@ -6,9 +6,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::fault::Fault;
+use super::{
+    condition::{Authorization, Condition, Reach},
+    fault::Fault,
+    service_changes,
+};
 use crate::runbook::span;
 
 /// Format of scenario files. 1: the first.
@@ -39,9 +43,9 @@ pub struct Scenario {
     pub region: Region,
     pub subscription: String,
     pub tenant: String,
-    #[serde(deserialize_with = "active")]
+    #[serde(deserialize_with = "service_changes::active")]
     pub active: Service,
-    #[serde(deserialize_with = "standby")]
+    #[serde(deserialize_with = "service_changes::standby")]
     pub standby: Service,
     pub storage: Storage,
     pub vault: Vault,
@@ -49,6 +53,9 @@ pub struct Scenario {
     pub zone: Zone,
     pub private_zone: PrivateZone,
     pub dns: NameService,
+    /// Resource groups whose own metadata is elsewhere than what is in them.
+    pub groups: BTreeMap<String, String>,
+    pub authorization: Authorization,
     /// How long an access token is good for.
     #[serde(with = "span")]
     pub token_lifetime: Duration,
@@ -126,6 +133,8 @@ pub struct Service {
     /// How often the developer portal was published.
     #[serde(default)]
     pub portal_revisions: u32,
+    #[serde(default)]
+    pub condition: Condition,
 }
 
 /// How a service stands in a virtual network.
@@ -175,6 +184,7 @@ pub struct Storage {
     pub cors: bool,
     /// Most blobs in one page of a listing, whatever `maxresults` says.
     pub page: usize,
+    pub reach: Reach,
 }
 
 /// The key vault that can hold the account's key.
@@ -231,12 +241,15 @@ pub struct Zone {
     pub group: String,
     /// Where the resource group's own metadata is.
     pub location: String,
+    /// The resource manager names its name servers.
+    pub served: bool,
     pub records: BTreeMap<String, Cname>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cname {
+    /// Empty: the set holds no record.
     pub target: String,
     #[serde(with = "span")]
     pub ttl: Duration,
@@ -270,6 +283,10 @@ pub struct NameService {
     pub lag: Duration,
     /// How many caching resolvers the panel has.
     pub resolvers: usize,
+    /// Name servers that the domain is delegated to; empty: those of the zone.
+    pub delegated_to: Vec<String>,
+    /// Name servers whose address no resolver knows.
+    pub unknown: Vec<String>,
 }
 
 impl Scenario {
@@ -344,56 +361,4 @@ impl ScenarioError {
     fn plain(message: String) -> Self {
         Self { message, line: None, column: None }
     }
-}
-
-/// What a file may say of a service; the rest stays as it is in the built-in scenario.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ServiceChanges {
-    name: Option<String>,
-    group: Option<String>,
-    location: Option<String>,
-    tier: Option<String>,
-    capacity: Option<u32>,
-    identity: Option<Identity>,
-    hostnames: Option<Vec<String>>,
-    #[serde(default, with = "span::optional")]
-    certificate_validity: Option<Duration>,
-    workspaces: Option<Vec<String>>,
-    content: Option<Content>,
-    ca_certificates: Option<Vec<String>>,
-    custom_properties: Option<BTreeMap<String, String>>,
-    virtual_network: Option<VirtualNetwork>,
-    diagnostic_settings: Option<Vec<String>>,
-    portal_revisions: Option<u32>,
-}
-
-impl ServiceChanges {
-    fn onto(self, service: Service) -> Service {
-        Service {
-            name: self.name.unwrap_or(service.name),
-            group: self.group.unwrap_or(service.group),
-            location: self.location.unwrap_or(service.location),
-            tier: self.tier.unwrap_or(service.tier),
-            capacity: self.capacity.unwrap_or(service.capacity),
-            identity: self.identity.unwrap_or(service.identity),
-            hostnames: self.hostnames.unwrap_or(service.hostnames),
-            certificate_validity: self.certificate_validity.unwrap_or(service.certificate_validity),
-            workspaces: self.workspaces.unwrap_or(service.workspaces),
-            content: self.content.unwrap_or(service.content),
-            ca_certificates: self.ca_certificates.unwrap_or(service.ca_certificates),
-            custom_properties: self.custom_properties.unwrap_or(service.custom_properties),
-            virtual_network: self.virtual_network.unwrap_or(service.virtual_network),
-            diagnostic_settings: self.diagnostic_settings.unwrap_or(service.diagnostic_settings),
-            portal_revisions: self.portal_revisions.unwrap_or(service.portal_revisions),
-        }
-    }
-}
-
-fn active<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
-    Ok(ServiceChanges::deserialize(deserializer)?.onto(Service::built_in_active()))
-}
-
-fn standby<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
-    Ok(ServiceChanges::deserialize(deserializer)?.onto(Service::built_in_standby()))
 }

@@ -199,13 +199,15 @@ impl State {
         state.account_keys = [(); 2].map(|()| base64::encode(format!("{}{}", state.guid(), state.guid()).as_bytes()));
         for (place, spec) in [&scenario.active, &scenario.standby].into_iter().enumerate() {
             let revision = 3_170_000 + (state.draw() >> 48);
+            let condition = &spec.condition;
+            let settled = ["Succeeded", "Failed", "Stopped"].contains(&condition.state.as_str());
             state.services.insert(
                 spec.name.to_ascii_lowercase(),
                 ServiceState {
                     spec: spec.clone(),
                     address: Ipv4Addr::new(203, 0, 113, 10 + u8::try_from(place).expect("two services")),
-                    provisioning_state: "Succeeded".to_owned(),
-                    target_state: String::new(),
+                    provisioning_state: condition.state.clone(),
+                    target_state: if settled { String::new() } else { condition.state.clone() },
                     revision,
                     content: spec.content.clone(),
                     restored_from: None,
@@ -299,7 +301,7 @@ impl RecordState {
     /// As the scenario says; it has been there for longer than any name server lags.
     fn begin(&mut self, record: &Cname, etag: String, now: Timestamp) {
         let set = RecordSet {
-            target: record.alias.is_none().then(|| record.target.clone()),
+            target: (record.alias.is_none() && !record.target.is_empty()).then(|| record.target.clone()),
             ttl: u32::try_from(record.ttl.as_secs()).unwrap_or(u32::MAX),
             etag,
             metadata: record.metadata.clone(),

@@ -133,7 +133,7 @@ fn the_zone(desk: &Desk<'_>, realm: Realm) -> Reply {
     let records = realm.records(desk.state).values().filter(|record| record.current.is_some()).count();
     let properties = match realm {
         Realm::Public => {
-            let servers = desk.scenario.dns.name_servers.iter();
+            let servers = desk.scenario.dns.name_servers.iter().filter(|_| desk.scenario.zone.served);
             json!({
                 "maxNumberOfRecordSets": 10000,
                 "nameServers": servers.map(|server| format!("{server}.")).collect::<Vec<String>>(),

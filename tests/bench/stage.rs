@@ -8,7 +8,7 @@ use std::{
 use lifeboat::{
     action::Context,
     clock::Clock,
-    plan::{self, Ingredients, Plan},
+    plan::{self, Ingredients, Plan, Purpose},
     run::{Event, Journal, Outcome, Person, RunId, State, engine},
     runbook::{self, Given, Mode, Runbook, bind},
     sim::{Scenario, World},
@@ -46,7 +46,8 @@ async fn planned(runbook: &Runbook, context: &Arc<Context>) -> Plan {
     let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
     let parameters =
         bind(runbook, &given, Mode::Unplanned).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    plan::make(Ingredients { runbook, parameters, mode: Mode::Unplanned, site }, context.clone()).await
+    plan::make(Ingredients { runbook, parameters, mode: Mode::Unplanned, purpose: Purpose::Run, site }, context.clone())
+        .await
 }
 
 /// How long the check of a text takes.

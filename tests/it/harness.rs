@@ -12,7 +12,7 @@ use lifeboat::{
     action::Context,
     cli::{operator::simulated_operator, world::restore_timeout},
     clock::Clock,
-    plan::{self, Ingredients, Plan},
+    plan::{self, Ingredients, Plan, Purpose, codes},
     run::{
         EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
         engine::{self, Directive, Driver, Request},
@@ -44,6 +44,7 @@ pub struct Stage {
     pub disk: Disk,
     pub runbook: Runbook,
     pub mode: Mode,
+    pub purpose: Purpose,
     /// Somebody approves what waits for it.
     pub operator: bool,
     /// Appends of the last drive.
@@ -69,6 +70,7 @@ impl Stage {
             disk: Disk::default(),
             runbook,
             mode: Mode::Unplanned,
+            purpose: Purpose::Run,
             operator: true,
             appends: 0,
             script: Vec::new(),
@@ -88,8 +90,13 @@ impl Stage {
         let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
         let parameters =
             bind(&self.runbook, &given, self.mode).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        let ingredients = Ingredients { runbook: &self.runbook, parameters, mode: self.mode, site };
-        plan::make(ingredients, Arc::new(self.context())).await
+        let ingredients =
+            Ingredients { runbook: &self.runbook, parameters, mode: self.mode, purpose: self.purpose, site };
+        let plan = plan::make(ingredients, Arc::new(self.context())).await;
+        for finding in &plan.findings {
+            assert!(codes::find(&finding.code).is_some(), "`{}` is not in plan::codes: {finding:?}", finding.code);
+        }
+        plan
     }
 
     /// A first process: plans, writes the plan, drives. `Err` when the power went.

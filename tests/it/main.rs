@@ -16,6 +16,7 @@ mod journal;
 mod net;
 mod problems;
 mod process;
+mod readiness;
 mod report;
 mod runbooks;
 mod sim;

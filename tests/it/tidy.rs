@@ -4,4 +4,4 @@
 mod layers;
 mod paper;
 mod shape;
-mod source;
+pub mod source;

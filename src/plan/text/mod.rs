@@ -3,6 +3,7 @@
 //!
 //! Pure. Every word that colour underlines is also written out.
 
+mod findings;
 mod step;
 mod timeline;
 mod value;

@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    plan::{
-        Certainty, Plan,
-        facts::{Finding, Severity},
-        recovery,
-    },
+    plan::{Certainty, Plan, facts::Severity, recovery},
     runbook::StepId,
     style::{Page, Style, Symbol, columns, moment, one_line, pad},
 };
 
 use super::{
-    step,
+    findings, step,
     timeline::{self, say},
     value,
 };
@@ -31,7 +27,7 @@ pub struct Next<'a> {
 pub fn render(plan: &Plan, style: &Style, next: &Next<'_>) -> String {
     let mut page = Page::new(style);
     head(&mut page, plan);
-    all_findings(&mut page, plan);
+    findings::draw(&mut page, &plan.findings);
     objectives(&mut page, plan);
     steps(&mut page, plan);
     timeline::draw(&mut page, plan);
@@ -53,15 +49,8 @@ pub fn brief(plan: &Plan, style: &Style) -> String {
             say(plan.expected)
         ),
     );
-    all_findings(&mut page, plan);
+    findings::draw(&mut page, &plan.findings);
     page.text()
-}
-
-fn all_findings(page: &mut Page, plan: &Plan) {
-    let of = |severity| plan.findings.iter().filter(move |finding| finding.severity == severity).collect::<Vec<_>>();
-    findings(page, "Blockers: nothing may start", Symbol::Failed, &of(Severity::Blocker));
-    findings(page, "Warnings", Symbol::Warning, &of(Severity::Warning));
-    findings(page, "Notes", Symbol::Note, &of(Severity::Note));
 }
 
 fn head(page: &mut Page, plan: &Plan) {
@@ -93,22 +82,6 @@ fn certainty(plan: &Plan) -> String {
     let parts = counts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, kind)| format!("{count} {}", step::certainty(*kind))).collect();
     format!("{} steps: {}", plan.steps.len(), parts.join(", "))
-}
-
-fn findings(page: &mut Page, title: &str, symbol: Symbol, findings: &[&Finding]) {
-    if findings.is_empty() {
-        return;
-    }
-    let style = page.style;
-    page.heading(&format!("{title} ({})", findings.len()));
-    for finding in findings {
-        let step = finding.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
-        let text = format!("{step}{} [{}]", one_line(&finding.message), finding.code);
-        page.hang(&format!("  {} ", style.mark(symbol)), &style.toned(symbol, text));
-        if !finding.remedy.is_empty() {
-            page.hang(&format!("    {} ", style.mark(Symbol::Arrow)), &one_line(&finding.remedy));
-        }
-    }
 }
 
 fn objectives(page: &mut Page, plan: &Plan) {

@@ -298,7 +298,7 @@ async fn what_has_moved_since_the_plan_is_seen_before_anything_is_sent() {
     let mut old = good.clone();
     old["backup"]["created"] = json!("2026-10-20T00:00:00Z");
     let mut empty = good.clone();
-    empty["backup"]["name"] = json!("apim-contoso-west-20261123T070000Z.apimbackup");
+    empty["backup"]["name"] = json!("apim-contoso-west-20261123T010000Z.apimbackup");
     for (arguments, code) in [(gone, "backup-missing"), (old, "backup-expired"), (empty, "backup-unusable")] {
         let probe = stage.probe(RESTORE, arguments.clone()).await.unwrap();
         assert_eq!(codes(&probe, Severity::Blocker), [code]);

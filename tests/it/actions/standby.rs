@@ -73,6 +73,7 @@ async fn what_makes_a_failover_doubtful_is_a_warning() {
     let mut scenario = Scenario::alive();
     scenario.standby.location = "West Europe".to_owned();
     scenario.standby.hostnames = Vec::new();
+    scenario.standby.capacity = 1;
     scenario.standby.identity = lifeboat::sim::scenario::Identity::None;
     let stage = Stage::new(scenario);
     let probe = stage.probe(VERIFY, arguments()).await.unwrap();
@@ -115,7 +116,11 @@ async fn what_azure_refuses_says_what_is_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn finds_the_newest_that_can_be_restored() {
-    let stage = Stage::new(Scenario::default());
+    let mut scenario = Scenario::default();
+    for trap in &mut scenario.backups.traps {
+        trap.age -= Duration::from_hours(6);
+    }
+    let stage = Stage::new(scenario);
     let done = stage.perform(FIND, find()).await.0.unwrap();
     // Three newer ones are traps: empty, archived, half copied.
     assert_eq!(done.outputs["name"], "apim-contoso-west-20261123T020000Z.apimbackup");

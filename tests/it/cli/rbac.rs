@@ -36,7 +36,7 @@ fn the_definition_is_what_az_takes_and_needs_what_the_steps_send() {
     assert_eq!(scopes.iter().map(|scope| scope.rsplit('/').next().unwrap()).collect::<Vec<_>>(), GROUPS);
     // The story is on stderr: the service's identity is known, since Azure could be asked, and only reads were sent.
     let story = story(&output);
-    assert!(story.contains("--assignee-object-id 00000000-0000-0000-0000-0000000000a1 --assignee-principal-type ServicePrincipal --role \"Storage Blob Data Contributor\" --scope /subscriptions/"), "{story}");
+    assert!(story.contains("--assignee-object-id 00000000-0000-0000-0000-0000000000a2 --assignee-principal-type ServicePrincipal --role \"Storage Blob Data Contributor\" --scope /subscriptions/"), "{story}");
     assert_eq!(story.matches("--role \"lifeboat apim-failover\"").count(), GROUPS.len(), "{story}");
     assert_eq!(place.methods(), ["GET"]);
     assert!(place.is_untouched());

@@ -96,7 +96,7 @@ async fn a_part_of_a_blob_can_be_read() {
 #[tokio::test(start_paused = true)]
 async fn an_archived_blob_shows_its_properties_but_not_its_content() {
     let world = world(Scenario::default());
-    let url = "https://stcontosodr.blob.core.windows.net/apim-backups/apim-contoso-west-20261123T000000Z.apimbackup";
+    let url = "https://stcontosodr.blob.core.windows.net/apim-backups/apim-contoso-west-20261122T180000Z.apimbackup";
     assert_eq!(get(&world, url).await.status, 409);
     let head = send(&world, Method::HEAD, url, None).await.unwrap();
     assert_eq!((head.status.as_u16(), head.header("x-ms-access-tier")), (200, Some("Archive")));

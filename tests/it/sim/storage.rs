@@ -43,11 +43,11 @@ async fn traps_can_be_told_from_backups() {
         let url = format!("{CONTAINER}?restype=container&comp=list&prefix={prefix}&maxresults=1");
         String::from_utf8(get(&world, &url).await.body.to_vec()).unwrap()
     };
-    let empty = list("apim-contoso-west-20261123T010000Z").await;
+    let empty = list("apim-contoso-west-20261122T190000Z").await;
     assert_eq!(texts(&empty, "Content-Length"), ["0"]);
-    assert_eq!(texts(&empty, "Creation-Time"), ["Mon, 23 Nov 2026 01:00:00 GMT"]);
-    assert_eq!(texts(&list("apim-contoso-west-20261123T000000Z").await, "AccessTier"), ["Archive"]);
-    assert_eq!(texts(&list("apim-contoso-west-20261122T230000Z").await, "CopyStatus"), ["pending"]);
+    assert_eq!(texts(&empty, "Creation-Time"), ["Sun, 22 Nov 2026 19:00:00 GMT"]);
+    assert_eq!(texts(&list("apim-contoso-west-20261122T180000Z").await, "AccessTier"), ["Archive"]);
+    assert_eq!(texts(&list("apim-contoso-west-20261122T170000Z").await, "CopyStatus"), ["pending"]);
     assert!(texts(&list("apim-contoso-west-20261122T200000Z").await, "CopyStatus").is_empty());
 }
 

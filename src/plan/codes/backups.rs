@@ -1,0 +1,52 @@
+//! The backups: whether there is one that can be restored.
+
+use super::{Code, blocker, warning};
+
+pub(super) const CODES: &[Code] = &[
+    blocker(
+        "no-backups",
+        "there is no backup whose name begins as it should",
+        "check `container` and `prefix`; make a backup while a service still answers",
+    ),
+    blocker(
+        "backups-expired",
+        "every backup is older than Azure restores, or would be before the restore has ended",
+        "make a fresh backup while a service still answers, or deploy the configuration from source",
+    ),
+    blocker(
+        "no-usable-backup",
+        "no backup can be restored: archived, empty, half copied or expired",
+        "repair what the reasons name, or check `container` and `prefix`",
+    ),
+    blocker(
+        "container-not-found",
+        "the account has no such container",
+        "check `container`; a deleted container can be restored for as long as its soft delete keeps it",
+    ),
+    warning(
+        "only-one-backup",
+        "there is one backup that can be restored, and nothing to fall back to",
+        "check that backups are still being made",
+    ),
+    blocker(
+        "backup-missing",
+        "the backup that the step names is not there",
+        "name another backup; undelete the blob if soft delete is on",
+    )
+    .seen_in("clean")
+    .with("a backup given by name"),
+    blocker(
+        "backup-expired",
+        "the backup that the step names is older than Azure restores",
+        "name another backup, or let backup.find-latest choose",
+    )
+    .seen_in("clean")
+    .with("a backup given by name"),
+    blocker(
+        "backup-unusable",
+        "the backup that the step names cannot be read as it is",
+        "name another backup, or let backup.find-latest choose",
+    )
+    .seen_in("unusable-newest")
+    .with("a backup given by name"),
+];

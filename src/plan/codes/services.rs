@@ -1,0 +1,124 @@
+//! The services: whether the standby can take a restore, and what of it a restore will not make like the active one.
+
+use super::{Code, blocker, note, warning};
+
+pub(super) const CODES: &[Code] = &[
+    blocker(
+        "standby-not-found",
+        "there is no such standby, or the credential may not see it",
+        "check the id; a wrong subscription also answers 404",
+    ),
+    blocker(
+        "standby-busy",
+        "the standby has an operation running, and takes no restore meanwhile",
+        "wait until its running operation has ended; `az apim show` tells its provisioningState",
+    ),
+    blocker(
+        "standby-broken",
+        "the standby is in a state that it does not leave by itself",
+        "repair it first: its activity log says what failed, and Azure support can reset it",
+    ),
+    blocker("tier-unknown", "Azure does not say which tier the standby has", "check that the id is that of a service"),
+    blocker(
+        "tier-cannot-restore",
+        "the standby's tier has no backup and restore",
+        "use a standby of tier Developer, Basic, Standard or Premium; the v2 tiers and Consumption cannot restore",
+    ),
+    blocker(
+        "tier-mismatch",
+        "the standby has another tier than the service that was backed up",
+        "change the standby's tier, or choose another standby",
+    ),
+    warning(
+        "tier-not-compared",
+        "neither the active service nor a manifest tells which tier the backup is of",
+        "set `expect_tier`; Azure itself refuses a restore of another tier, but only once it is asked",
+    ),
+    blocker(
+        "workspaces",
+        "the standby has workspaces, and Azure refuses to restore to such a service",
+        "delete the workspaces, or choose a standby without any",
+    ),
+    warning(
+        "workspaces-unknown",
+        "it is not known whether the standby has workspaces",
+        "grant Microsoft.ApiManagement/service/workspaces/read, or look in the portal",
+    ),
+    warning(
+        "same-region",
+        "the standby is in the region of the service that it stands in for",
+        "an outage of that region takes both; choose a standby in another region",
+    ),
+    note(
+        "standby-smaller",
+        "the standby has fewer units than the active service",
+        "scale it out after the failover if the load needs it",
+    ),
+    warning(
+        "no-identity",
+        "the standby has no managed identity, so it can read the backup by access key only",
+        "assign one and grant it `Storage Blob Data Contributor` on the account, or use `access: access-key`",
+    ),
+    blocker(
+        "identity-missing",
+        "the standby does not have the identity that the restore comes with",
+        "assign the identity and grant it `Storage Blob Data Contributor` on the account, or use `access: access-key`",
+    )
+    .seen_in("no-identity"),
+    warning(
+        "hostname-missing",
+        "the standby's gateway does not serve a hostname of the active one",
+        "add the hostname with its certificate to the standby; a restore does not bring hostnames",
+    ),
+    warning(
+        "certificate-differs",
+        "the standby shows another certificate for a hostname",
+        "check that clients accept both; the same certificate on both is what Microsoft recommends",
+    ),
+    warning(
+        "certificate-untrusted",
+        "the standby's gateway shows no good certificate for the hostname",
+        "a restore brings no certificates: install one for this hostname on the standby",
+    )
+    .seen_in("gateway-certificate"),
+    warning(
+        "certificate-expiring",
+        "the certificate that the standby's gateway shows has too few days left",
+        "renew the certificate on the standby, or lower `certificate_days` if you accept the risk",
+    ),
+    warning(
+        "certificate-unexpected",
+        "the standby's gateway shows another certificate than the step's `thumbprint`",
+        "install the expected certificate on the standby, or correct `thumbprint`",
+    )
+    .seen_in("clean")
+    .with("a `thumbprint` in the health check"),
+    warning(
+        "gateway-unknown",
+        "Azure names no gateway of the standby",
+        "wait until the service is activated; a service whose gateway is disabled cannot take over",
+    ),
+    warning(
+        "gateway-not-found",
+        "the name of the standby's gateway cannot be looked up",
+        "check the site's `dns.resolvers`; an internal gateway has an address inside its virtual network only",
+    ),
+    blocker(
+        "service-looks-alive",
+        "the active service looks alive, and the mode is `unplanned`",
+        "to move a living service on purpose, run in the mode `planned`",
+    )
+    .seen_in("clean")
+    .with("`lifeboat plan`: in readiness a living service is the normal case"),
+    blocker(
+        "outage-not-shown",
+        "nothing shows that the active service is lost",
+        "give the credential the right to read the service, or look from a machine that can reach its gateway",
+    ),
+    blocker(
+        "nothing-observed",
+        "nothing could be seen of the active service, nor of anything else",
+        "this machine may be cut off itself: check its network and resolvers, or run from elsewhere",
+    ),
+    note("active-silent", "the active service does not answer", "expected in an outage"),
+];

@@ -1,0 +1,41 @@
+//! The storage account: whether the service gets at the backup, and whether the backup outlives the region.
+
+use super::{Code, blocker, warning};
+
+pub(super) const CODES: &[Code] = &[
+    blocker(
+        "shared-key-disabled",
+        "the restore comes with an access key, and the account refuses keys",
+        "use `access: system-assigned-identity`, or allow key access on the account",
+    )
+    .with("`access: access-key`"),
+    warning(
+        "access-key-missing",
+        "the variable or file that should hold the access key is not on this machine",
+        "set it where the run will be started",
+    )
+    .seen_in("clean")
+    .with("`access_key: { env: … }`"),
+    warning(
+        "storage-not-public",
+        "the account's public network access is disabled, and the restore reads it from the control plane",
+        "rehearse it, or open the account",
+    ),
+    blocker(
+        "storage-firewall-same-region",
+        "the account's firewall cannot let in a service of its own region that comes with an access key",
+        "use `access: system-assigned-identity`, or an account in another region",
+    )
+    .seen_in("storage-firewall")
+    .with("`access: access-key`"),
+    blocker(
+        "storage-firewall",
+        "the account's firewall does not let trusted Azure services pass",
+        "add `AzureServices` to the account's network bypass",
+    ),
+    warning(
+        "storage-unverified",
+        "the account's settings could not be read",
+        "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",
+    ),
+];

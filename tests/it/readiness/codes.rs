@@ -1,0 +1,187 @@
+//! The table of codes against the scenarios, the source and the reference.
+
+use std::{fmt::Write, sync::Arc};
+
+use lifeboat::{
+    action::Context,
+    plan,
+    runbook::{Mode, bind},
+    site::{Credential, SecretReference},
+};
+
+use super::*;
+use crate::docs::check_generated;
+
+/// What has to be different besides the world, for the rows that say so: in the runbook's text.
+fn runbook(row: &Code) -> String {
+    let text = std::fs::read_to_string(FLAGSHIP).unwrap();
+    let by_name = |name: &str| {
+        let account = "storage: \"${{ params.storage }}\", account: stcontosodr, container: apim-backups";
+        (
+            "backup: \"${{ steps.find-backup.backup }}\", access",
+            format!("backup: {{ {account}, name: {name} }}, access"),
+        )
+    };
+    let access = "access: system-assigned-identity";
+    let (from, to) = match row.code {
+        "shared-key-disabled" | "storage-firewall-same-region" => (access, "access: access-key".to_owned()),
+        "access-key-missing" => (access, "access: access-key, access_key: { env: NO_SUCH_KEY }".to_owned()),
+        "invalid-arguments" => (access, "access: user-assigned-identity".to_owned()),
+        "certificate-unexpected" => {
+            ("hostname: \"${{ params.record }}", "thumbprint: \"0A1B\", hostname: \"${{ params.record }}".to_owned())
+        }
+        "backup-missing" => by_name("no-such"),
+        "backup-expired" => by_name("apim-contoso-west-20261022T210000Z.apimbackup"),
+        "backup-unusable" => by_name("apim-contoso-west-20261123T020000Z.apimbackup"),
+        "expression" => (
+            "active: \"${{ params.active }}\"\n",
+            "expect_tier: \"${{ steps.find-backup.backup.nothing }}\"\n".to_owned(),
+        ),
+        "argument" => ("prefix: \"${{ params.active.name }}-\"", "margin: \"${{ params.container }}\"".to_owned()),
+        "program-not-found" => {
+            ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
+        }
+        "rto-predicted-missed" => ("rto: 75m", "rto: 20m".to_owned()),
+        _ => return text,
+    };
+    assert!(text.contains(from), "{}: `{from}` is not in the runbook any more", row.code);
+    text.replace(from, &to)
+}
+
+/// Plans in the row's scenario, with what the row says is different.
+async fn plan_of(row: &Code) -> Plan {
+    let mut stage = Stage::with(shipped(row.scenario), &runbook(row));
+    stage.purpose = Purpose::Readiness;
+    match row.code {
+        "service-looks-alive" => stage.purpose = Purpose::Run,
+        "credential-unavailable" => return without_a_token(&stage).await,
+        "record-apex" => return with_record(&stage, "@").await,
+        _ => {}
+    }
+    look(&stage).await
+}
+
+async fn with_record(stage: &Stage, record: &str) -> Plan {
+    let site = stage.world.site();
+    let set = vec![("record".to_owned(), record.to_owned())];
+    let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set };
+    let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
+    let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
+    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, site };
+    plan::make(ingredients, Arc::new(stage.context())).await
+}
+
+async fn without_a_token(stage: &Stage) -> Plan {
+    let mut site = stage.world.site();
+    site.credential = Credential::Token(SecretReference::Env("NO_SUCH_TOKEN".to_owned()));
+    let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set: Vec::new() };
+    let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
+    let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
+    let context =
+        Context::simulated(stage.world.clone(), Arc::new(site.clone()), stage.clock.clone(), std::env::temp_dir());
+    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, site };
+    plan::make(ingredients, Arc::new(context.unwrap())).await
+}
+
+#[test]
+fn every_code_is_produced_by_its_scenario() {
+    let mut missing = Vec::new();
+    for row in table::all() {
+        let plan = on_paused_clock(plan_of(row));
+        let Some(finding) = plan.findings.iter().find(|finding| finding.code == row.code) else {
+            missing.push(format!("{} in {}: {:?}", row.code, row.scenario, told(&plan)));
+            continue;
+        };
+        assert_eq!(finding.severity, row.severity, "{}", row.code);
+        assert!(!finding.message.is_empty() && !finding.remedy.is_empty(), "{finding:?}");
+        let from_the_world = row.scenario == row.code && row.with.is_empty();
+        let from_the_plan = row.code.ends_with("-predicted-missed");
+        assert!(finding.observed_at.is_some() || !from_the_world || from_the_plan, "nobody says when: {finding:?}");
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// Every file is the scenario of a code, and `clean` of many.
+#[test]
+fn every_scenario_belongs_to_a_code() {
+    let directory = format!("{}/examples/scenarios/readiness", env!("CARGO_MANIFEST_DIR"));
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let name = name.strip_suffix(".yaml").unwrap_or_else(|| panic!("{name}"));
+        assert!(table::all().any(|row| row.scenario == name), "{name} belongs to no code");
+    }
+}
+
+#[test]
+fn no_finding_is_told_twice() {
+    for row in table::all() {
+        let plan = on_paused_clock(plan_of(row));
+        let mut seen = BTreeSet::new();
+        for finding in &plan.findings {
+            assert!(seen.insert((&finding.code, &finding.message)), "{}: {finding:?}", row.scenario);
+        }
+    }
+}
+
+/// Path and text of every source file, without its unit tests.
+fn product() -> Vec<(String, String)> {
+    let text = |path: String| {
+        let text = crate::tidy::source::read(Path::new(&path));
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        (path, product)
+    };
+    crate::tidy::source::sources("src").into_iter().map(|source| text(source.path)).collect()
+}
+
+/// Codes in the source, where a finding is made of one.
+fn codes_in_the_source() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, text) in product() {
+        for maker in ["Finding::blocker(", "Finding::warning(", "remark(", "codes::finding("] {
+            for (at, _) in text.match_indices(maker) {
+                let rest = text[at + maker.len()..].trim_start();
+                if let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                    found.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_code_of_the_source_stands_in_the_table() {
+    let found = codes_in_the_source();
+    assert!(found.len() > 25, "{found:?}");
+    let unknown: Vec<&String> = found.iter().filter(|code| table::find(code).is_none()).collect();
+    assert_eq!(unknown, Vec::<&String>::new(), "write them into src/plan/codes");
+    // And nothing stands there that nobody says any more.
+    let sources = product();
+    let said = |code: &str| {
+        let quoted = format!("\"{code}\"");
+        sources.iter().any(|(path, text)| !path.starts_with("src/plan/codes") && text.contains(&quoted))
+    };
+    let unsaid: Vec<&str> = table::all().map(|row| row.code).filter(|code| !said(code)).collect();
+    assert_eq!(unsaid, Vec::<&str>::new(), "nothing says these codes any more");
+}
+
+#[test]
+fn the_reference_is_current() {
+    let mut text = String::from(HEAD);
+    for (area, rows) in table::AREAS {
+        write!(text, "\n## {area}\n\n| code | severity | meaning | remedy | scenario |\n|---|---|---|---|---|\n")
+            .unwrap();
+        for row in rows {
+            let with = if row.with.is_empty() { String::new() } else { format!(", with {}", row.with) };
+            writeln!(
+                text,
+                "| `{}` | {} | {} | {} | [`{}`](../../examples/scenarios/readiness/{}.yaml){with} |",
+                row.code, row.severity, row.meaning, row.remedy, row.scenario, row.scenario
+            )
+            .unwrap();
+        }
+    }
+    check_generated("docs/reference/readiness.md", &text);
+}
+
+const HEAD: &str = include_str!("readiness.head.md");
