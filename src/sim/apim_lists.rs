@@ -29,7 +29,7 @@ pub(super) fn answer(desk: &Desk<'_>, incoming: &Incoming, name: &str, collectio
             json!({ "id": whole, "type": format!("{KIND}/{kind}"), "name": name, "properties": properties })
         })
         .collect();
-    page(desk, incoming, all)
+    page(desk, incoming, all, collection != "portalrevisions")
 }
 
 /// Kind, name and properties of each, as Microsoft's description has them.
@@ -104,8 +104,8 @@ pub(super) fn diagnostics(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_
     Reply::json(StatusCode::OK, &json!({ "value": shown.collect::<Vec<Value>>() }))
 }
 
-/// `$skip` and `$top` as Azure's own links use them.
-fn page(desk: &Desk<'_>, incoming: &Incoming, all: Vec<Value>) -> Reply {
+/// `$skip` and `$top` as Azure's own links use them. `counted`: the list says how many there are on all pages.
+fn page(desk: &Desk<'_>, incoming: &Incoming, all: Vec<Value>, counted: bool) -> Reply {
     let number = |name: &str| incoming.parameter(name).map(|text| text.parse::<usize>()).transpose();
     let (Ok(skip), Ok(top)) = (number("$skip"), number("$top")) else {
         let message = "$skip and $top must be numbers.";
@@ -119,5 +119,9 @@ fn page(desk: &Desk<'_>, incoming: &Incoming, all: Vec<Value>) -> Reply {
         format!("{}://{}{}?%24skip={end}&api-version={version}", incoming.scheme, incoming.authority, incoming.path)
     });
     let value: Vec<Value> = all.into_iter().take(end).skip(skip).collect();
-    Reply::json(StatusCode::OK, &json!({ "value": value, "count": count, "nextLink": next }))
+    let mut list = json!({ "value": value, "nextLink": next });
+    if counted {
+        list["count"] = json!(count);
+    }
+    Reply::json(StatusCode::OK, &list)
 }

@@ -22,6 +22,7 @@ mod service_changes;
 mod sinks;
 mod state;
 mod stock;
+mod tap;
 mod world;
 
 mod account;
@@ -53,4 +54,5 @@ pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, Moment, On
 pub use observe::{Effects, LoggedRequest, RecordView, ServiceView};
 pub use scenario::{Region, RetryAfter, Scenario, ScenarioError};
 pub use serve::{Addresses, ListenOptions, ServeError, Serving, serve};
+pub use tap::Exchanged;
 pub use world::{SnapshotError, World};

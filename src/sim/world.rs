@@ -22,6 +22,7 @@ use super::{
     sinks::Sinks,
     state::{Listening, State},
     stock,
+    tap::{Exchanged, Tap},
 };
 use crate::{clock::Clock, site::Simulated};
 
@@ -40,6 +41,7 @@ pub struct World {
     pub(super) authority: Authority,
     state: Mutex<State>,
     sinks: Mutex<Sinks>,
+    tap: Tap,
 }
 
 impl fmt::Debug for World {
@@ -66,7 +68,14 @@ impl World {
         let authority = Authority::new(derived, now);
         let mut state = State::new(&scenario, now);
         stock::fill(&scenario, &mut state, &authority);
-        Arc::new(Self { clock, scenario, authority, state: Mutex::new(state), sinks: Mutex::default() })
+        Arc::new(Self {
+            clock,
+            scenario,
+            authority,
+            state: Mutex::new(state),
+            sinks: Mutex::default(),
+            tap: Tap::default(),
+        })
     }
 
     /// Goes on from a snapshot: what lasted meanwhile has gone on.
@@ -84,7 +93,14 @@ impl World {
         let Snapshot { scenario, state, authority, .. } = serde_json::from_value(snapshot)
             .map_err(|error| SnapshotError(format!("the simulator's state cannot be read: {error}")))?;
         let authority = Authority::restore(authority).map_err(SnapshotError)?;
-        Ok(Arc::new(Self { clock, scenario, authority, state: Mutex::new(state), sinks: Mutex::default() }))
+        Ok(Arc::new(Self {
+            clock,
+            scenario,
+            authority,
+            state: Mutex::new(state),
+            sinks: Mutex::default(),
+            tap: Tap::default(),
+        }))
     }
 
     /// The clock that a snapshot was made with, when it ran on one that another process can share.
@@ -169,6 +185,14 @@ impl World {
         gateway::subscription_key(self.scenario.seed, subscription)
     }
 
+    /// Tells every exchange from now on, whole, to `listener`, which must not ask this world anything. For tests.
+    ///
+    /// # Panics
+    /// Somebody listens already.
+    pub fn tap(&self, listener: impl Fn(Exchanged) + Send + Sync + 'static) {
+        assert!(self.tap.open(Box::new(listener)), "a world has one tap");
+    }
+
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
@@ -189,6 +213,7 @@ impl World {
             (answer, expired.then(|| entra::mint(desk)), desk.state.requests.back().cloned())
         });
         let (answer, fresh, request) = answer;
+        self.tap.tell(incoming, &answer.ending);
         let mut sinks = self.sinks();
         if let Some(request) = request {
             sinks.log(&request);

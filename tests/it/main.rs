@@ -6,6 +6,7 @@ mod actions;
 mod azure;
 mod azurite;
 mod cli;
+mod contract;
 mod crash;
 mod decide;
 mod docs;

@@ -1,0 +1,109 @@
+//! Everything that the client sends to the resource manager, and everything that the simulator answers, against
+//! Microsoft's own descriptions of the APIs (`fixtures/openapi`, cut by `tests/clients/cut_openapi.py`).
+
+mod description;
+mod driving;
+mod held;
+mod schema;
+
+use std::sync::{Arc, Mutex};
+
+use lifeboat::sim::{Exchanged, World};
+use url::Url;
+
+use held::{Court, Departure};
+
+use crate::tidy::source;
+
+/// Every operation that is used. One that is missing here, or that nothing below uses, fails.
+const OPERATIONS: &[&str] = &[
+    "apimanagement/ApiManagementService_Backup",
+    "apimanagement/ApiManagementService_Get",
+    "apimanagement/ApiManagementService_List",
+    "apimanagement/ApiManagementService_ListByResourceGroup",
+    "apimanagement/ApiManagementService_Restore",
+    "apimanagement/Api_ListByService",
+    "apimanagement/NamedValue_ListByService",
+    "apimanagement/OperationResults_Get",
+    "apimanagement/PortalRevision_ListByService",
+    "apimanagement/Product_ListByService",
+    "apimanagement/Subscription_List",
+    "apimanagement/Workspace_ListByService",
+    "dns/RecordSets_CreateOrUpdate",
+    "dns/RecordSets_Delete",
+    "dns/RecordSets_Get",
+    "dns/RecordSets_ListByDnsZone",
+    "dns/RecordSets_ListByType",
+    "dns/RecordSets_Update",
+    "dns/Zones_Get",
+    "insights/DiagnosticSettings_List",
+    "resourcehealth/AvailabilityStatuses_GetByResource",
+    "resources/ResourceGroups_Get",
+    "storage/BlobServices_GetServiceProperties",
+    "storage/StorageAccounts_GetProperties",
+    "storage/StorageAccounts_ListKeys",
+];
+
+/// One that is not met any more fails.
+const DEPARTURES: &[Departure] = &[Departure {
+    operation: "storage/StorageAccounts_ListKeys",
+    place: "/keys/*/permissions",
+    reason: "the service writes FULL, as the Azure CLI shows it; the description writes Full",
+}];
+
+/// Where the exchanges of all worlds of a test are gathered.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<Exchanged>>>);
+
+impl Log {
+    pub fn listen(&self, world: &World) {
+        let all = Arc::clone(&self.0);
+        world.tap(move |exchanged| all.lock().unwrap().push(exchanged));
+    }
+
+    /// Those with the resource manager.
+    fn of_resource_manager(&self) -> Vec<Exchanged> {
+        let is_its = |url: &str| url.parse::<Url>().is_ok_and(|url| url.host_str() == Some("management.azure.com"));
+        self.0.lock().unwrap().iter().filter(|exchanged| is_its(&exchanged.url)).cloned().collect()
+    }
+}
+
+#[test]
+fn requests_and_answers_are_as_microsoft_describes_them() {
+    let log = Log::default();
+    driving::everything(&log);
+    let exchanges = log.of_resource_manager();
+    let mut court = Court::new(DEPARTURES);
+    for exchanged in &exchanges {
+        court.hold(exchanged);
+    }
+    let mistakes: Vec<String> = court.mistakes.iter().map(|(what, times)| format!("{what} ({times} times)")).collect();
+    assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
+    let seen: Vec<&str> = court.seen.keys().map(String::as_str).collect();
+    assert_eq!(seen, OPERATIONS, "operations that were used, and the table of them");
+    for (number, departure) in DEPARTURES.iter().enumerate() {
+        assert!(court.met.contains_key(&number), "{} {} is not met any more", departure.operation, departure.place);
+        assert!(!departure.reason.is_empty());
+    }
+    assert!(court.answers > 500 && court.refusals > 20, "{} answers, {} refusals", court.answers, court.refusals);
+    addresses_were_used(&exchanges);
+}
+
+/// Each address that the client's code writes down was asked, so that none lacks a description.
+fn addresses_were_used(exchanges: &[Exchanged]) {
+    let paths: Vec<String> = exchanges.iter().map(|it| it.url.split('?').next().unwrap().to_lowercase()).collect();
+    let mut written = 0;
+    for path in source::files("src/azure").into_iter().chain(source::files("src/action")) {
+        let text = source::read(&path);
+        for call in text.split("arm.url(").skip(1) {
+            let call = &call[..call.find(';').unwrap_or(call.len())];
+            let Some(suffix) = call.split('"').nth(1).filter(|suffix| suffix.starts_with('/')) else { continue };
+            // A placeholder ends what is known of it.
+            let known = suffix.split('{').next().unwrap().to_lowercase();
+            written += 1;
+            let used = paths.iter().any(|path| path.contains(&known));
+            assert!(used, "{}: nothing asked `{suffix}`; drive it in `contract/driving.rs`", path.display());
+        }
+    }
+    assert!(written >= 6, "addresses are not written as `arm.url(id, \"/…\", …)` any more");
+}
