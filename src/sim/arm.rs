@@ -1,7 +1,7 @@
 //! The resource manager: who may ask, which resource is meant, and the headers that every answer carries.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     account, apim, apim_lists,
@@ -76,37 +76,25 @@ pub(super) fn refuse_token(desk: &Desk<'_>, incoming: &Incoming) -> Option<Reply
 
 fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     let segments: Vec<&str> = incoming.path.trim_matches('/').split('/').collect();
-    let [subscriptions, subscription, rest @ ..] = segments.as_slice() else { return no_route(incoming) };
-    if !subscriptions.eq_ignore_ascii_case("subscriptions") {
+    let Some((root, below)) = segments.split_first() else { return no_route(incoming) };
+    if !root.eq_ignore_ascii_case("subscriptions") {
         return no_route(incoming);
     }
-    match incoming.parameter("api-version") {
-        None => {
-            let message = "The api-version query parameter (?api-version=) is required for all requests.";
-            return Reply::error(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message);
-        }
-        Some(version) if !is_version(&version) => {
-            let message = format!("The api-version '{version}' is invalid. It must have the format '2024-05-01'.");
-            return Reply::error(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message);
-        }
-        Some(_) => {}
+    if let Some(refusal) = refuse_version(incoming) {
+        return refusal;
     }
+    // Whoever signs in looks for the subscriptions first.
+    let Some((subscription, rest)) = below.split_first() else {
+        let all = json!({ "value": [subscription_json(desk)], "count": { "type": "Total", "value": 1 } });
+        return Reply::json(StatusCode::OK, &all);
+    };
     if !subscription.eq_ignore_ascii_case(&desk.scenario.subscription) {
         let message = format!("The subscription '{subscription}' could not be found.");
         return Reply::error(StatusCode::NOT_FOUND, "SubscriptionNotFound", message)
             .with("x-ms-failure-cause", "gateway");
     }
     let place = match rest {
-        [] => {
-            let id = &desk.scenario.subscription;
-            return Reply::json(
-                StatusCode::OK,
-                &json!({
-                    "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": desk.scenario.tenant,
-                    "displayName": "lifeboat simulator", "state": "Enabled",
-                }),
-            );
-        }
+        [] => return Reply::json(StatusCode::OK, &subscription_json(desk)),
         [groups, group] if groups.eq_ignore_ascii_case("resourceGroups") => return group_of(desk, incoming, group),
         [groups, group, providers, rest @ ..]
             if groups.eq_ignore_ascii_case("resourceGroups") && providers.eq_ignore_ascii_case("providers") =>
@@ -127,6 +115,15 @@ fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
         return Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message);
     }
     provider(desk, incoming, &place)
+}
+
+fn subscription_json(desk: &Desk<'_>) -> Value {
+    let id = &desk.scenario.subscription;
+    json!({
+        "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": desk.scenario.tenant,
+        "displayName": "lifeboat simulator", "state": "Enabled",
+        "subscriptionPolicies": { "spendingLimit": "Off" },
+    })
 }
 
 /// What a provider has in the whole subscription.
@@ -169,6 +166,21 @@ fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Repl
         return account::answer(desk, incoming, place);
     }
     no_route(incoming)
+}
+
+fn refuse_version(incoming: &Incoming) -> Option<Reply> {
+    let (code, message) = match incoming.parameter("api-version") {
+        None => (
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.".to_owned(),
+        ),
+        Some(version) if !is_version(&version) => (
+            "InvalidApiVersionParameter",
+            format!("The api-version '{version}' is invalid. It must have the format '2024-05-01'."),
+        ),
+        Some(_) => return None,
+    };
+    Some(Reply::error(StatusCode::BAD_REQUEST, code, message))
 }
 
 /// `2024-05-01`, `2024-05-01-preview`.

@@ -35,6 +35,18 @@ async fn versions_that_azure_has_are_answered_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_signs_in_finds_the_subscription() {
+    let world = world(Scenario::default());
+    let all = body(&get(&world, "https://management.azure.com/subscriptions?api-version=2022-12-01").await);
+    assert_eq!(all["count"]["value"], 1);
+    assert_eq!(all["value"][0], body(&get(&world, &arm("", "2022-12-01")).await));
+    assert_eq!((&all["value"][0]["id"], &all["value"][0]["state"]), (&json!(SUBSCRIPTION), &json!("Enabled")));
+    let nameless = refused(&world, "https://management.azure.com/subscriptions").await;
+    assert_eq!(nameless, (400, "MissingApiVersionParameter".to_owned()));
+    assert_eq!(refused(&world, "https://management.azure.com/").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
 async fn services_are_listed_but_for_those_of_a_lost_region() {
     let list = "/providers/Microsoft.ApiManagement/service";
     let names = async |world: &World, path: &str| {
