@@ -3,7 +3,7 @@
 
 use http::Method;
 use lifeboat::{
-    azure::{self, apim_content, inventory, storage},
+    azure::{self, apim_content, dns, inventory, storage},
     net::{Http, HttpRequest},
     plan::facts::Severity,
     run::Outcome,
@@ -22,6 +22,7 @@ const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000001"
 const STANDBY: &str = "/resourceGroups/rg-apim-east/providers/Microsoft.ApiManagement/service/apim-contoso-east";
 const ACTIVE: &str = "/resourceGroups/rg-apim-west/providers/Microsoft.ApiManagement/service/apim-contoso-west";
 const ZONE: &str = "/resourceGroups/rg-dns/providers/Microsoft.Network/dnsZones/contoso.com";
+const PRIVATE_ZONE: &str = "/resourceGroups/rg-network/providers/Microsoft.Network/privateDnsZones/contoso.internal";
 const STORAGE: &str = "/resourceGroups/rg-dr/providers/Microsoft.Storage/storageAccounts/stcontosodr";
 const APIM: &str = "2024-05-01";
 const DNS: &str = "2018-05-01";
@@ -87,6 +88,10 @@ async fn calls_of_no_runbook(log: &Log) {
     log.listen(&stage.world);
     let arm = &stage.context().arm;
     storage::list_keys(arm, &id(STORAGE)).await.unwrap();
+    let zone = id(PRIVATE_ZONE);
+    dns::zone(arm, &zone).await.unwrap();
+    let record = dns::cname(arm, &zone, "api").await.unwrap();
+    dns::put_cname(arm, &zone, &record, record.etag.as_deref().unwrap()).await.unwrap();
     for service in [id(ACTIVE), id(STANDBY)] {
         let found = azure::apim::get_service(arm, &service).await.unwrap();
         apim_content::list_content(arm, &service).await.unwrap();
