@@ -1,7 +1,8 @@
 //! `apim.confirm-outage`: is the active service really lost?
 //!
 //! Looks twice, `hold_off` apart, at four things: Azure's own health signal, the resource manager, the gateway, DNS.
-//! Reads only. Refuses when the service looks alive; what could not be seen is called unknown, never lost.
+//! Reads only. Refuses when the service looks alive; what could not be seen is called unknown, never lost. Somebody may
+//! have decided otherwise, with a reason: then it goes on, and says so.
 
 use std::{fmt, time::Duration};
 
@@ -21,7 +22,10 @@ use super::{
 use crate::{
     azure::{Arm, AzureErrorKind, apim, health},
     net::{HttpErrorKind, HttpRequest},
-    plan::facts::{Finding, Probe},
+    plan::{
+        Forced,
+        facts::{Finding, Probe},
+    },
     run::{Disposition, StepError},
 };
 
@@ -29,6 +33,9 @@ use crate::{
 pub const LOOKS_ALIVE: &str = "service-looks-alive";
 /// One look lasts at most so long: what does not answer in that time does not serve clients either.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What whoever forces a failover should have thought of.
+const TWO_REGIONS: &str =
+    "a service that lives goes on taking traffic from whoever still resolves to it: writes may go to both regions";
 /// What both looks take together when the service is lost and everything waits in vain for a while.
 pub const TWO_LOOKS: Duration = Duration::from_secs(10);
 /// A gateway that needs longer than this serves nobody.
@@ -115,19 +122,22 @@ impl Observation {
     }
 }
 
-pub async fn probe(arguments: &ConfirmOutage, context: &Context) -> Result<Probe, StepError> {
+pub async fn probe(arguments: &ConfirmOutage, forced: Option<&Forced>, context: &Context) -> Result<Probe, StepError> {
     let seen = observe(arguments, context, &context.arm).await;
     let mut facts = Facts::seen("observed from this machine", seen.at);
     for (name, evidence) in seen.lines() {
         facts = facts.with_volatile(&format!("active.{name}"), evidence.to_string());
     }
-    let finding =
-        refusal(arguments, &seen).map(|refusal| Finding::blocker(&refusal.code, refusal.message, refusal.hint));
+    let finding = refusal(arguments, &seen).map(|refusal| match forced {
+        Some(forced) => Finding::warning(&refusal.code, overridden(&refusal, forced), TWO_REGIONS),
+        None => Finding::blocker(&refusal.code, refusal.message, refusal.hint),
+    });
     Ok(Probe {
         summary: format!(
-            "looks at {} twice, {} apart, and goes on only if it looks lost both times",
+            "looks at {} twice, {} apart, and goes on {}",
             arguments.service.name(),
             crate::runbook::span::format(arguments.hold_off),
+            if forced.is_some() { "whatever it sees" } else { "only if it looks lost both times" },
         ),
         facts: facts.into_vec(),
         findings: finding.into_iter().collect(),
@@ -137,24 +147,47 @@ pub async fn probe(arguments: &ConfirmOutage, context: &Context) -> Result<Probe
     })
 }
 
-pub async fn perform(arguments: &ConfirmOutage, context: &Context, record: &Recorder) -> Result<Done, StepError> {
+pub async fn perform(
+    arguments: &ConfirmOutage,
+    forced: Option<&Forced>,
+    context: &Context,
+    record: &Recorder,
+) -> Result<Done, StepError> {
     let arm = context.arm.noting(record.sink());
     let mut seen = Vec::new();
+    let mut overrides = Vec::new();
     for look in 1..=2 {
         if look > 1 {
             let next_look = after(context.clock.now(), arguments.hold_off);
-            note_until(record, format!("{} looks lost; looking once more", arguments.service.name()), next_look);
+            let so_far = if overrides.is_empty() { "looks lost" } else { "does not look lost, and that is overridden" };
+            note_until(record, format!("{} {so_far}; looking once more", arguments.service.name()), next_look);
             context.clock.sleep_until(next_look).await;
         }
         let observation = observe(arguments, context, &arm).await;
         note(record, observation.told());
-        if let Some(refusal) = refusal(arguments, &observation) {
-            return Err(refusal);
+        match (refusal(arguments, &observation), forced) {
+            (Some(refusal), Some(forced)) => {
+                note(record, overridden(&refusal, forced));
+                overrides.push(refusal.code);
+            }
+            (Some(refusal), None) => return Err(refusal),
+            (None, _) => {}
         }
         seen.push(observation);
     }
     let outputs = Map::from_iter([("evidence".to_owned(), json!(seen))]);
-    Ok(Done { outputs, evidence: json!({ "observations": seen }) })
+    let mut evidence = json!({ "observations": seen });
+    if !overrides.is_empty() {
+        evidence["forced"] = json!(forced);
+        evidence["overridden"] = json!(overrides);
+    }
+    Ok(Done { outputs, evidence })
+}
+
+/// What stands in the way, and who went past it and why.
+fn overridden(refusal: &StepError, forced: &Forced) -> String {
+    let Forced { by, reason } = forced;
+    format!("{}; forced by {}@{}: \"{reason}\"", refusal.message, by.name, by.host)
 }
 
 fn refusal(arguments: &ConfirmOutage, seen: &Observation) -> Option<StepError> {
@@ -164,7 +197,8 @@ fn refusal(arguments: &ConfirmOutage, seen: &Observation) -> Option<StepError> {
         Look::Alive => (
             LOOKS_ALIVE,
             format!("{name} looks alive: {}", seen.told()),
-            "do not fail over by mistake; to move a living service on purpose, run in the mode `planned`",
+            "do not fail over by mistake: to move a living service, run in the mode `planned`; if you know better than \
+             what is seen here, `--force \"REASON\"` goes on and records it",
         ),
         Look::Unshown => (
             "outage-not-shown",

@@ -8,7 +8,7 @@ use crate::{
     azure::{Arm, Environment, TokenSource, storage::Blobs},
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp},
-    plan::facts::Fact,
+    plan::{Forced, facts::Fact},
     runbook::{StepId, catalog},
     sim::World,
     site::Site,
@@ -89,6 +89,8 @@ pub struct Call {
     pub arguments: Map<String, Value>,
     /// The facts of the step's probe at plan time; empty while planning.
     pub planned: Vec<Fact>,
+    /// Somebody's decision to fail over whatever is seen; from the plan.
+    pub forced: Option<Forced>,
 }
 
 /// What a performed step gives.

@@ -25,7 +25,7 @@ use crate::{
 pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<Probe, StepError> {
     let given = &call.arguments;
     match kind {
-        ActionKind::ConfirmOutage => confirm_outage::probe(&read(kind, given)?, context).await,
+        ActionKind::ConfirmOutage => confirm_outage::probe(&read(kind, given)?, call.forced.as_ref(), context).await,
         ActionKind::VerifyStandby => verify_standby::probe(&read(kind, given)?, context).await,
         ActionKind::FindLatest => find_latest::probe(&read(kind, given)?, context).await,
         ActionKind::Restore => restore::probe(&read(kind, given)?, context).await,
@@ -52,7 +52,9 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
 pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &Recorder) -> Result<Done, StepError> {
     let given = &call.arguments;
     match kind {
-        ActionKind::ConfirmOutage => Box::pin(confirm_outage::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::ConfirmOutage => {
+            Box::pin(confirm_outage::perform(&read(kind, given)?, call.forced.as_ref(), context, record)).await
+        }
         ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
         ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,

@@ -13,23 +13,36 @@ use super::{
 };
 use crate::{
     azure::{
-        AzureErrorKind,
+        Arm, AzureErrorKind,
         dns::{self, CnameRecord},
     },
     net::Delivery,
-    run::{Disposition, Intent, StepError},
+    run::{Disposition, Intent, StepError, state::BY_HAND},
     runbook::span,
 };
 
-/// Puts back what was there, if the record is still as this run left it.
+/// Puts back what was there, if the record is still as this run left it. An error says which command would do it by
+/// hand.
 pub async fn undo(
     change: &Change,
     context: &Context,
     outputs: &Map<String, Value>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
-    let arm = context.arm.noting(record.sink());
     let previous = Previous::of(change, outputs)?;
+    put_back(change, &previous, context, record).await.map_err(|mut step| {
+        step.details.insert(BY_HAND.to_owned(), previous.by_hand(change, &context.arm).into());
+        step
+    })
+}
+
+async fn put_back(
+    change: &Change,
+    previous: &Previous,
+    context: &Context,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    let arm = context.arm.noting(record.sink());
     for _ in 0..MOST_TRIES {
         let current =
             dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
@@ -96,6 +109,13 @@ impl Previous {
                 "put the record back by hand",
             )),
         }
+    }
+
+    /// A PATCH leaves the metadata alone, which `az network dns record-set cname set-record` does not.
+    fn by_hand(&self, change: &Change, arm: &Arm) -> String {
+        let url = dns::cname_url(arm, &change.zone, &change.record);
+        let body = dns::cname_patch(&change.zone, self.target.as_deref(), self.ttl);
+        format!("az rest --method patch --url '{url}' --body '{body}'")
     }
 
     fn is_back(&self, current: &CnameRecord) -> bool {

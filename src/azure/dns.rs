@@ -98,6 +98,16 @@ pub fn cname_body(zone: &ResourceId, record: &CnameRecord) -> Value {
     json!({ "properties": properties })
 }
 
+/// What a PATCH sends: only what decides where traffic goes. None: the target stays.
+pub fn cname_patch(zone: &ResourceId, target: Option<&str>, ttl: u32) -> Value {
+    let record = CnameRecord { cname: target.map(str::to_owned), ttl, ..CnameRecord::default() };
+    let mut body = cname_body(zone, &record);
+    if let Some(properties) = body["properties"].as_object_mut() {
+        properties.remove("metadata");
+    }
+    body
+}
+
 /// Replaces the record set if it is still the one of `if_match`; gives it as it is now stored.
 ///
 /// # Errors

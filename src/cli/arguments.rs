@@ -58,16 +58,19 @@ pub enum Verb {
         consent: Consent,
     },
     /// End a run; say what is left behind
-    Abort {
-        run: String,
-        /// Why, for the record
-        #[arg(long, default_value = "aborted by hand")]
-        reason: String,
-    },
+    Abort(AbortArguments),
     /// Approve a step that waits for it
     Approve(Decision),
     /// Refuse a step that waits for approval
     Reject(Decision),
+    /// Go on without a step that only reads and has failed or waits: a decision that every report shows first
+    Skip {
+        run: String,
+        step: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// List runs
     Runs,
     /// Show where a run is
@@ -169,6 +172,9 @@ pub struct PlanArguments {
     /// Why the runbook is run [default with --simulate: unplanned]
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
+    /// Fail over even if the service does not look lost, and record why; only with --mode unplanned
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<String>,
     /// Write the plan as JSON to this file too
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -192,6 +198,9 @@ pub struct RunArguments {
     /// Why the runbook is run [default with --simulate: unplanned]
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
+    /// Fail over even if the service does not look lost, and record why; only with --mode unplanned
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<String>,
     /// Change nothing; the same as `lifeboat plan`
     #[arg(long)]
     pub dry_run: bool,
@@ -206,6 +215,20 @@ pub struct RunArguments {
 pub struct Consent {
     /// Do not ask for the hostname that is moved; with --simulate a simulated operator also gives the approvals
     #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AbortArguments {
+    pub run: String,
+    /// Why, for the record
+    #[arg(long, default_value = "aborted by hand")]
+    pub reason: String,
+    /// Undo what was done and can be undone, last done first
+    #[arg(long)]
+    pub undo: bool,
+    /// With --undo: do not ask for the hostname that is put back
+    #[arg(long, requires = "undo")]
     pub yes: bool,
 }
 

@@ -14,14 +14,28 @@ pub fn confirm(session: &Session, plan: &Plan, yes: bool, simulated: bool) -> Re
     if plan.steps.iter().all(|step| step.effect == Effect::ReadOnly) {
         return Ok(None);
     }
-    let word = moved_hostname(plan).unwrap_or_else(|| plan.name.clone());
+    let word = word(plan);
+    consent(session, &word, &format!("whether to move {word}"), yes, simulated).map(Some)
+}
+
+/// The event that records the consent to take back what was done.
+pub fn confirm_undo(session: &Session, plan: &Plan, yes: bool, simulated: bool) -> Result<Event, Failure> {
+    let word = word(plan);
+    consent(session, &word, &format!("whether to put {word} back"), yes, simulated)
+}
+
+fn word(plan: &Plan) -> String {
+    moved_hostname(plan).unwrap_or_else(|| plan.name.clone())
+}
+
+fn consent(session: &Session, word: &str, question: &str, yes: bool, simulated: bool) -> Result<Event, Failure> {
     if yes {
         let by = Person { simulated, ..session.machine.user.clone() };
-        return Ok(Some(Event::Confirmed { by, what: format!("--yes, for {word}") }));
+        return Ok(Event::Confirmed { by, what: format!("--yes, for {word}") });
     }
     if !session.machine.stdin_terminal {
         return Err(Failure::refused(
-            format!("nobody can be asked whether to move {word}: stdin is not a terminal"),
+            format!("nobody can be asked {question}: stdin is not a terminal"),
             "add --yes when a script shall go on without asking, or run it in a terminal",
         ));
     }
@@ -30,7 +44,7 @@ pub fn confirm(session: &Session, plan: &Plan, yes: bool, simulated: bool) -> Re
     let mut typed = String::new();
     let read = std::io::stdin().lock().read_line(&mut typed);
     if read.is_ok() && typed.trim() == word {
-        return Ok(Some(Event::Confirmed { by: session.machine.user.clone(), what: word }));
+        return Ok(Event::Confirmed { by: session.machine.user.clone(), what: word.to_owned() });
     }
     Err(Failure::refused(
         format!("`{}` is not `{word}`", typed.trim()),

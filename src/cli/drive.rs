@@ -147,6 +147,10 @@ fn exit(state: &State, now: Timestamp) -> Exit {
     if outcome == Outcome::Succeeded && objectives(state, now).missed() {
         return Exit::ObjectiveMissed;
     }
+    if outcome == Outcome::Undone && state.way_back.is_some() {
+        // Just what somebody asked for.
+        return Exit::Done;
+    }
     Exit::of(outcome)
 }
 
@@ -164,7 +168,7 @@ async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
             eprintln!("\nleft at once; the journal is whole, `lifeboat resume` goes on");
             std::process::exit(Exit::Interrupted as i32);
         }
-        let request = Request::Stop { by: by.clone(), abort: false, reason: format!("stopped by {name}") };
+        let request = Request::Stop { by: by.clone(), abort: false, reason: format!("stopped by {name}"), undo: false };
         let (answer, _) = oneshot::channel();
         let _the_run_is_over = directives.send(Directive { request, answer }).await;
     }

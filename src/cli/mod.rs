@@ -81,9 +81,10 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),
         Verb::Drill(arguments) => runtime()?.block_on(run::run(session, arguments, Some(crate::runbook::Mode::Drill))),
         Verb::Resume { run, consent } => runtime()?.block_on(run::resume(session, &run, consent.yes)),
-        Verb::Abort { run, reason } => runtime()?.block_on(people::abort(session, &run, reason)),
+        Verb::Abort(arguments) => runtime()?.block_on(people::abort(session, arguments)),
         Verb::Approve(decision) => runtime()?.block_on(people::decide(session, decision, true)),
         Verb::Reject(decision) => runtime()?.block_on(people::decide(session, decision, false)),
+        Verb::Skip { run, step, reason } => runtime()?.block_on(people::skip(session, &run, &step, &reason)),
         Verb::Runs => runs::runs(session),
         Verb::Status { run, brief } => runs::status(session, &run, brief),
         Verb::Verify { run } => runs::verify(session, &run),
@@ -102,6 +103,32 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
             print(&String::from_utf8_lossy(&bytes))
         }
     }
+}
+
+/// Longest reason that somebody may give: it is read in one line of a report.
+const LONGEST_REASON: usize = 500;
+
+/// Why somebody overrides what is seen; goes into the journal for good.
+fn reason(text: &str, option: &str) -> Result<String, Failure> {
+    let reason = text.trim();
+    if reason.is_empty() {
+        return Err(Failure::usage(
+            format!("{option} wants a reason, and it is blank"),
+            "say in a few words why: whoever reads the report later will ask",
+        ));
+    }
+    if reason.len() > LONGEST_REASON {
+        return Err(Failure::usage(
+            format!("the reason has {} bytes, more than {LONGEST_REASON}", reason.len()),
+            "say it in a few words, and write the rest where you keep such things",
+        ));
+    }
+    Ok(reason.to_owned())
+}
+
+/// A word of a command line that a POSIX shell takes as it stands.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Prints data on stdout, with a line feed at its end; a closed pipe is not an error.

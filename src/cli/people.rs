@@ -1,18 +1,20 @@
-//! `approve`, `reject` and `abort`: to the process that drives the run, or, when nobody does, straight into the journal.
+//! `approve`, `reject`, `skip` and `abort`: to the process that drives the run, or, when nobody does, straight into the journal.
 
 use std::time::Duration;
 
 use super::{
     Exit, Failure, Session,
-    arguments::Decision,
+    arguments::{AbortArguments, Decision},
+    confirm,
     drive::{self, Drive},
     machine::Machine,
     print, world,
 };
 use crate::{
     clock::Clock,
+    report::{Standing, way_back},
     run::{
-        Event, Journal,
+        Event, Journal, State,
         engine::{Request, event_for},
     },
     runbook::StepId,
@@ -23,22 +25,33 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Result<Exit, Failure> {
-    let store = world::store(session, None)?;
-    let directory = store.open(&decision.run)?;
     let (step, by) = (StepId::new(&decision.step), session.machine.user.clone());
     let comment = decision.comment;
     let request = if approve { Request::Approve { step, by, comment } } else { Request::Refuse { step, by, comment } };
     let word = if approve { "approved" } else { "refused" };
+    ask(session, &decision.run, &decision.step, request, word).await
+}
+
+pub async fn skip(session: &Session, run: &str, step: &str, reason: &str) -> Result<Exit, Failure> {
+    let reason = super::reason(reason, "--reason")?;
+    let request = Request::Skip { step: StepId::new(step), by: session.machine.user.clone(), reason };
+    ask(session, run, step, request, "skipped").await
+}
+
+/// Brings a request to the run: into its journal when nobody drives it, else to whoever does.
+async fn ask(session: &Session, run: &str, step: &str, request: Request, word: &str) -> Result<Exit, Failure> {
+    let store = world::store(session, None)?;
+    let directory = store.open(run)?;
     match directory.lock(&session.machine.holder(Clock::Wall.now())) {
         Ok(lock) => record(&directory, &lock, request)?,
         Err(StoreError::Driven { .. }) => {
             send(&directory, &request).await?;
-            print(&format!("{word}: step {} of run {}", decision.step, decision.run))?;
+            print(&format!("{word}: step {step} of run {run}"))?;
             return Ok(Exit::Done);
         }
         Err(error) => return Err(error.into()),
     }
-    print(&format!("{word}: step {} of run {}; nobody drives it now", decision.step, decision.run))?;
+    print(&format!("{word}: step {step} of run {run}; nobody drives it now"))?;
     eprintln!("next: {}", session.commands(true).about("resume", &directory.run, ""));
     Ok(Exit::Done)
 }
@@ -87,31 +100,60 @@ async fn send(directory: &RunDirectory, request: &Request) -> Result<(), Failure
     }
 }
 
-/// Ends a run: through its driver, or by driving it just far enough to write the end down.
-pub async fn abort(session: &Session, run: &str, reason: String) -> Result<Exit, Failure> {
+/// Ends a run: through its driver, or by driving it just far enough to write the end down, or to undo what was done.
+pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit, Failure> {
+    let AbortArguments { run, reason, undo, yes } = arguments;
+    let reason = super::reason(&reason, "--reason")?;
     let store = world::store(session, None)?;
-    let directory = store.open(run)?;
+    let directory = store.open(&run)?;
+    let simulated = directory.world_path().is_file();
     let by = session.machine.user.clone();
     let lock = match directory.lock(&session.machine.holder(Clock::Wall.now())) {
         Ok(lock) => lock,
         Err(StoreError::Driven { .. }) => {
-            send(&directory, &Request::Stop { by, abort: true, reason }).await?;
-            print(&format!("run {run} is being aborted; `lifeboat status {run}` says what is left behind"))?;
+            if undo {
+                let (state, _) = directory.load()?;
+                agree(session, &state, Standing::Driven, yes, simulated)?;
+            }
+            send(&directory, &Request::Stop { by, abort: true, reason, undo }).await?;
+            let (doing, tells) = if undo { (" and undone", "how it goes") } else { ("", "what is left behind") };
+            print(&format!("run {run} is being aborted{doing}; `lifeboat status {run}` says {tells}"))?;
             return Ok(Exit::Done);
         }
         Err(error) => return Err(error.into()),
     };
     let (state, loaded) = directory.load()?;
     if state.is_over() {
-        drive::print_summary(session, &state, Clock::Wall.now(), !directory.world_path().is_file());
+        drive::print_summary(session, &state, Clock::Wall.now(), !simulated);
         return Err(Failure::refused(
             format!("run `{run}` is over already"),
             format!("`lifeboat status {run}` shows how it ended"),
         ));
     }
+    let mut first = Vec::new();
+    if undo {
+        first.extend(agree(session, &state, Standing::of(&state, Some(false)), yes, simulated)?);
+    }
+    first.push(Event::StopRequested { by, abort: true, reason, undo });
     let scene = world::reopen(session, &state.plan, &directory).await?;
     let next = loaded.records.len() as u64;
     let journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
-    let first = vec![Event::StopRequested { by, abort: true, reason }];
     drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator: false, next }).await
+}
+
+/// Says what would be undone and what is left behind, then asks; the event that records the consent.
+fn agree(
+    session: &Session,
+    state: &State,
+    standing: Standing,
+    yes: bool,
+    simulated: bool,
+) -> Result<Option<Event>, Failure> {
+    let now = Clock::Wall.now().max(state.last_event_at);
+    let commands = session.commands(!simulated);
+    eprint!("{}", way_back::preview(state, standing, now, &commands, &session.machine.style()));
+    if state.steps.iter().all(|record| record.changes == 0) {
+        return Ok(None);
+    }
+    confirm::confirm_undo(session, &state.plan, yes, simulated).map(Some)
 }

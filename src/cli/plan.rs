@@ -11,7 +11,7 @@ use super::{
     world::{self, Scene},
 };
 use crate::{
-    plan::{self, Ingredients, Plan, Purpose, facts::Severity, text},
+    plan::{self, Forced, Ingredients, Plan, Purpose, facts::Severity, text},
     runbook::{Given, Mode, Runbook, bind},
     site::Site,
     store::directory::write_private,
@@ -23,9 +23,10 @@ pub async fn make(
     runbook: &Path,
     place: &Where,
     mode: Option<Mode>,
+    force: Option<&str>,
     with_people: bool,
 ) -> Result<(Plan, Scene), Failure> {
-    make_for(Purpose::Run, session, runbook, place, mode, with_people).await
+    make_for(Purpose::Run, session, runbook, place, mode, force, with_people).await
 }
 
 /// Makes a plan for a purpose.
@@ -35,6 +36,7 @@ pub async fn make_for(
     runbook: &Path,
     place: &Where,
     mode: Option<Mode>,
+    force: Option<&str>,
     with_people: bool,
 ) -> Result<(Plan, Scene), Failure> {
     let runbook = check::load(runbook)?;
@@ -49,12 +51,26 @@ pub async fn make_for(
             ));
         }
     };
+    let forced = force.map(|reason| forced(session, mode, reason)).transpose()?;
     let scene = world::open(session, place, with_people).await?;
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
     let restore_timeout = world::restore_timeout(&runbook, mode);
     let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
-    let ingredients = Ingredients { runbook: &runbook, parameters, mode, purpose, site: Site::clone(&scene.site) };
+    let ingredients =
+        Ingredients { runbook: &runbook, parameters, mode, purpose, forced, site: Site::clone(&scene.site) };
     Ok((plan::make(ingredients, context).await, scene))
+}
+
+/// The decision to fail over whatever is seen, in the name of whoever types it.
+fn forced(session: &Session, mode: Mode, reason: &str) -> Result<Forced, Failure> {
+    let reason = super::reason(reason, "--force")?;
+    if mode == Mode::Unplanned {
+        return Ok(Forced { by: session.machine.user.clone(), reason });
+    }
+    Err(Failure::usage(
+        format!("--force goes past the look at a service that is believed lost, and --mode {mode} does not look"),
+        "leave --force out",
+    ))
 }
 
 /// A value for every parameter: `--set`, else `--parameters`, else the site's.
@@ -77,7 +93,8 @@ pub fn bind_parameters(
 }
 
 pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, Failure> {
-    let (plan, _scene) = make(session, &arguments.runbook, &arguments.place, arguments.mode, false).await?;
+    let (plan, _scene) =
+        make(session, &arguments.runbook, &arguments.place, arguments.mode, arguments.force.as_deref(), false).await?;
     if let Some(out) = &arguments.out {
         let bytes = serde_json::to_vec_pretty(&plan).expect("plans have text keys");
         write_private(out, &bytes).map_err(|error| {
@@ -103,6 +120,7 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
 pub fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
     let mut words = vec![runbook.display().to_string()];
     words.extend(place.again(Some(plan.mode)));
+    words.extend(plan.forced.as_ref().map(|forced| format!("--force {}", super::quoted(&forced.reason))));
     words.join(" ")
 }
 

@@ -29,7 +29,8 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     }
     let mode = mode.or(arguments.mode);
     let with_people = !arguments.dry_run && !arguments.consent.yes;
-    let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, with_people).await?;
+    let force = arguments.force.as_deref();
+    let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, force, with_people).await?;
     if arguments.dry_run {
         return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::{
-    Certainty, FORMAT, Plan, PlannedStep,
+    Certainty, FORMAT, Forced, Plan, PlannedStep,
     facts::{Finding, Probe, gather},
     graph::Graph,
     recovery,
@@ -60,6 +60,8 @@ pub struct Ingredients<'a> {
     pub parameters: BTreeMap<String, Value>,
     pub mode: Mode,
     pub purpose: Purpose,
+    /// Somebody decided to fail over whatever `apim.confirm-outage` sees.
+    pub forced: Option<Forced>,
     pub site: Site,
 }
 
@@ -73,7 +75,7 @@ struct Draft {
 
 /// Probes the world and writes everything down. Cancel safe: nothing was changed.
 pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
-    let Ingredients { runbook, parameters, mode, purpose, site } = ingredients;
+    let Ingredients { runbook, parameters, mode, purpose, forced, site } = ingredients;
     let made_at = context.clock.now();
     let left_out: Vec<bool> =
         runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
@@ -82,7 +84,7 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     let needs = whole.needs_without(&whole_order, &left_out);
     let order: Vec<usize> = whole_order.into_iter().filter(|place| !left_out[*place]).collect();
     let mut scope = Scope::new(parameters.clone(), mode, None);
-    let drafts = probe_all(runbook, &order, &needs, &mut scope, &context).await;
+    let drafts = probe_all(runbook, &order, &needs, &mut scope, forced.as_ref(), &context).await;
     let mut findings = Vec::new();
     let mut steps = Vec::with_capacity(order.len());
     for (place, draft) in order.iter().zip(drafts) {
@@ -99,6 +101,7 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         description: runbook.description.clone(),
         runbook_sha256: runbook.sha256.clone(),
         mode,
+        forced,
         made_at,
         objectives: runbook.objectives.clone(),
         parameters,
@@ -147,6 +150,7 @@ async fn probe_all(
     order: &[usize],
     needs: &[Vec<usize>],
     scope: &mut Scope,
+    forced: Option<&Forced>,
     context: &Arc<Context>,
 ) -> Vec<Draft> {
     let mut drafts: Vec<Option<Draft>> = runbook.steps.iter().map(|_| None).collect();
@@ -165,7 +169,7 @@ async fn probe_all(
         while probes.len() < PROBES_AT_ONCE
             && let Some(place) = ready.pop_front()
         {
-            match prepare(&runbook.steps[place], scope) {
+            match prepare(&runbook.steps[place], scope, forced) {
                 Prepared::Call(call) => {
                     let (context, kind) = (context.clone(), runbook.steps[place].action);
                     let mut probe = Box::pin(async move { (place, probe_one(kind, call, &context).await) });
@@ -201,14 +205,13 @@ async fn probe_all(
     order.iter().map(|place| drafts[*place].take().expect("every ordered step was probed")).collect()
 }
 
-#[expect(clippy::large_enum_variant, reason = "one at a time, on its way")]
 enum Prepared {
     Call(Call),
     Draft(Draft),
 }
 
 /// Resolves what can be known before the run; a step that depends on more is not probed.
-fn prepare(step: &Step, scope: &Scope) -> Prepared {
+fn prepare(step: &Step, scope: &Scope, forced: Option<&Forced>) -> Prepared {
     if let Some(when) = &step.when
         && let Ok(false) = scope.condition(when)
     {
@@ -236,7 +239,7 @@ fn prepare(step: &Step, scope: &Scope) -> Prepared {
     if let Some(misfit) = check_arguments(step.action, &arguments).into_iter().next() {
         return blocked("argument", format!("`{}`: {}", misfit.field, misfit.message), misfit.help);
     }
-    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new() })
+    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new(), forced: forced.cloned() })
 }
 
 async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Context) -> Draft {
@@ -311,6 +314,8 @@ pub fn digest(plan: &Plan) -> String {
         format: u32,
         runbook: &'a str,
         mode: Mode,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        forced: Option<&'a Forced>,
         endpoints: &'a crate::site::Endpoints,
         parameters: &'a BTreeMap<String, Value>,
         steps: Vec<DigestedStep<'a>>,
@@ -357,6 +362,7 @@ pub fn digest(plan: &Plan) -> String {
         format: plan.format,
         runbook: &plan.runbook_sha256,
         mode: plan.mode,
+        forced: plan.forced.as_ref(),
         endpoints: &plan.site.endpoints,
         parameters: &plan.parameters,
         steps,

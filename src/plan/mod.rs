@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    run::Person,
     runbook::{ActionKind, Effect, Mode, Objectives, OnFailure, Retry, StepId, span},
     site::Site,
 };
@@ -61,6 +62,14 @@ pub struct PlannedStep {
     pub expected_source: String,
 }
 
+/// Somebody's recorded decision to fail over although the service was not seen to be lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forced {
+    pub by: Person,
+    /// Never blank.
+    pub reason: String,
+}
+
 /// A complete, immutable plan. Nothing else is needed to run it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -73,6 +82,9 @@ pub struct Plan {
     /// SHA-256 of the runbook's bytes.
     pub runbook_sha256: String,
     pub mode: Mode,
+    /// Whoever runs the plan runs it under this decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<Forced>,
     pub made_at: Timestamp,
     pub objectives: Objectives,
     pub parameters: BTreeMap<String, Value>,

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{Standing, world};
 use crate::{
-    run::{Outcome, RunId, State, StepState},
-    runbook::ActionKind,
+    plan::PlannedStep,
+    run::{Outcome, RunId, State, StepError, StepState, decide, request::may_be_skipped, state::BY_HAND},
+    runbook::{ActionKind, StepId},
 };
 
 /// How commands are written so that they can be copied: what this process was called with.
@@ -45,6 +46,14 @@ pub struct Advice {
 pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Advice> {
     let say = |verb: &str, why: &str| Advice { command: commands.about(verb, &state.run, ""), why: why.to_owned() };
     let mut list = Vec::new();
+    if commands.site_lives {
+        list.extend(by_hand(state));
+    }
+    let mut going_back = Vec::new();
+    if decide::undoable(state).next().is_some() {
+        let why = "give the run up and take back what it changed, as far as that can be";
+        going_back.push(Advice { command: commands.about("abort", &state.run, "--undo"), why: why.to_owned() });
+    }
     match standing {
         Standing::Driven | Standing::Unknown => {
             list.extend(approvals(state, commands));
@@ -65,27 +74,65 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
         Standing::Ended(Outcome::Failed) => {
             list.push(say("resume", "try again what failed; what is done is not repeated"));
             list.push(say("status", "every step and what it saw"));
+            list.extend(skips(state, commands));
             list.push(say("abort", "give the run up and say what is left behind"));
+            list.extend(going_back);
         }
         Standing::Ended(Outcome::Refused) => {
             list.push(say("resume", "ask again and go on; what is done is not repeated"));
             list.push(say("abort", "give the run up and say what is left behind"));
+            list.extend(going_back);
         }
         Standing::Ended(Outcome::Stuck) => {
             list.push(say("status", "what is in doubt, and what would settle it"));
             list.push(say("resume", "look again, then go on; nothing is sent twice"));
             list.push(say("abort", "give the run up and say what is left behind"));
+            list.extend(going_back);
         }
         Standing::Ended(Outcome::Interrupted) => {
             list.push(say("resume", "go on from here, on this or another machine"));
             list.push(say("status", "where it stopped"));
             list.push(say("abort", "give the run up and say what is left behind"));
+            list.extend(going_back);
         }
     }
     if commands.site_lives {
         list.extend(questions(state));
     }
     list
+}
+
+/// What would finish by hand what could not be undone, as the action itself says it.
+fn by_hand(state: &State) -> Vec<Advice> {
+    let undone_in_vain =
+        state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
+            StepState::UndoFailed { error, .. } => Some((planned, error)),
+            StepState::Pending { .. }
+            | StepState::Running { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone => None,
+        });
+    let command = |(planned, error): (&PlannedStep, &StepError)| {
+        let command = error.details.get(BY_HAND)?.as_str()?.to_owned();
+        Some(Advice { command, why: format!("take `{}` back by hand, if that is still right", planned.id) })
+    };
+    undone_in_vain.filter_map(command).collect()
+}
+
+/// How to go on without a proof that failed.
+fn skips(state: &State, commands: &Commands) -> Vec<Advice> {
+    let failed = state.failed.iter().map(|place| &state.planned(*place).id);
+    let skippable = failed.filter(|step| may_be_skipped(state, step).is_ok());
+    let advice = |step: &StepId| Advice {
+        command: commands.about("skip", &state.run, &format!("{step} --reason TEXT")),
+        why: format!("go on without `{step}`: a decision that every report shows first"),
+    };
+    skippable.map(advice).collect()
 }
 
 /// How to answer what is asked now.

@@ -15,6 +15,7 @@ pub mod picture;
 
 pub mod advice;
 pub mod board;
+pub mod decision;
 pub mod json;
 pub mod lines;
 pub mod live;
@@ -27,9 +28,11 @@ pub mod status;
 pub mod step;
 pub mod story;
 pub mod summary;
+pub mod way_back;
 pub mod world;
 
 pub use advice::{Advice, Commands};
+pub use decision::{Override, overrides};
 pub use objectives::{Judgement, Objective, ObjectiveVerdict, objectives};
 pub use standing::Standing;
 pub use status::Status;

@@ -95,6 +95,8 @@ impl Status {
             summary.mode,
             duration(SignedDuration::from_secs(summary.elapsed_s)),
         )];
+        let mark = style.symbol(Symbol::Warning);
+        lines.extend(summary.overrides.iter().take(2).map(|decision| format!("  {mark} {}", decision.sentence())));
         lines.extend(summary.reason.as_deref().map(|reason| format!("  {}", one_line(reason))));
         lines.push(format!("  {} of {} steps done; {}", summary.steps_done, summary.steps_in_all, self.verdict()));
         let tail = self.brief_tail(&style);

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::Standing;
+use super::{Standing, story};
 use crate::{
     run::{
         State, StepError, StepState,
@@ -163,7 +163,8 @@ fn unsettled(state: &StepState) -> Option<&Unsettled> {
 /// Until when something is awaited only matters while somebody waits.
 fn note(record: &StepRecord, standing: Standing) -> Option<String> {
     match (&record.state, &record.note) {
-        (StepState::Skipped { reason }, _) => Some(reason.clone()),
+        (StepState::Skipped { reason, by: None }, _) => Some(reason.clone()),
+        (StepState::Skipped { reason, by: Some(by) }, _) => Some(format!("by {}: {reason}", story::person(by))),
         (StepState::Waiting { next_attempt, until, .. }, _) => {
             Some(format!("attempt {next_attempt} at {}", time(*until)))
         }

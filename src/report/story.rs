@@ -86,8 +86,12 @@ pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<S
         }
         Event::StepSucceeded { step, .. } => succeeded(at, state, step),
         Event::StepFailed { step, error, retry_at } => failed(at, state, step, error, *retry_at),
-        Event::StepSkipped { step, reason } => {
+        Event::StepSkipped { step, reason, by: None } => {
             Sentence::new(Weight::News, Symbol::Skipped, Some(step), format!("skipped: {reason}"))
+        }
+        Event::StepSkipped { step, reason, by: Some(by) } => {
+            let text = format!("skipped by {}: {reason}", person(by));
+            Sentence::new(Weight::News, Symbol::Warning, Some(step), text)
         }
         Event::StepInDoubt { step, error } => {
             let text = format!("in doubt: {error} [{}]", error.code);
@@ -256,15 +260,18 @@ fn run_event(event: &Event) -> Sentence {
     let (weight, symbol, text, hint) = match event {
         Event::Planned { run, plan, by } => {
             let expected = SignedDuration::try_from(plan.expected).unwrap_or(SignedDuration::MAX);
+            let forced = plan.forced.as_ref();
             let text = format!(
-                "run {run} planned by {}: {}, {}, {} steps, predicted {}",
+                "run {run} planned by {}: {}, {}, {} steps, predicted {}{}",
                 person(by),
                 plan.name,
                 plan.mode,
                 plan.steps.len(),
-                duration(expected)
+                duration(expected),
+                forced.map(|forced| format!("; forced: {}", forced.reason)).unwrap_or_default()
             );
-            (Weight::Detail, Symbol::Note, text, "")
+            let weight = if forced.is_some() { Weight::News } else { Weight::Detail };
+            (weight, Symbol::Note, text, "")
         }
         Event::DriverAttached { generation: 1, by, pid, version } => {
             let text = format!("driven by {}, process {pid}, lifeboat {version}", person(by));
@@ -278,9 +285,13 @@ fn run_event(event: &Event) -> Sentence {
         Event::Confirmed { by, what } => {
             (Weight::Detail, Symbol::Note, format!("{} confirmed: {what}", person(by)), "")
         }
-        Event::StopRequested { by, abort, reason } => {
+        Event::StopRequested { by, abort, reason, undo } => {
             let verb = if *abort { "aborts" } else { "stops" };
-            let hint = "nothing new starts; what was sent is given a moment to be answered";
+            let hint = if *undo {
+                "nothing new starts; what was sent is looked up, then what can be undone is undone, last done first"
+            } else {
+                "nothing new starts; what was sent is given a moment to be answered"
+            };
             (Weight::News, Symbol::Warning, format!("{} {verb} the run: {reason}", person(by)), hint)
         }
         Event::RunStopped { outcome, reason } => {

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Standing, advice::advice, objectives::objectives,
-    step::StepView, world::World,
+    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Override, Standing, advice::advice,
+    objectives::objectives, overrides, step::StepView, world::World,
 };
 use crate::{
-    run::{Outcome, RunId, State},
+    run::{Outcome, RunId, State, state::BY_HAND},
     runbook::Mode,
     style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad},
 };
@@ -37,6 +37,12 @@ pub struct Summary {
     /// Why it ended so. Lower-case fragment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What people decided against what the tool saw.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+    /// Somebody gave the run up and wanted back what could be taken back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
     pub started_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
@@ -63,6 +69,8 @@ impl Summary {
             mode: state.plan.mode,
             standing,
             reason: stopped.map(|(_, reason, _)| reason.clone()),
+            overrides: overrides(state),
+            given_up: state.way_back.is_some(),
             started_at: state.created_at,
             ended_at,
             elapsed_s: ended_at.unwrap_or(now).duration_since(state.created_at).as_secs(),
@@ -90,6 +98,10 @@ impl Summary {
         let symbol = self.standing.symbol();
         let word = style.toned(symbol, self.standing.word().to_uppercase());
         page.line(&format!("{} {word}  run {}  ({}, {})", style.mark(symbol), self.run, self.runbook, self.mode));
+        for decision in &self.overrides {
+            let lead = format!("  {} ", style.mark(Symbol::Warning));
+            page.hang(&lead, &style.toned(Symbol::Warning, decision.sentence()));
+        }
         page.hang("  ", &self.sentence());
         if let Some(reason) = &self.reason {
             page.hang("  ", &one_line(reason));
@@ -117,7 +129,8 @@ impl Summary {
                 format!("refused after {elapsed}, from {began}: what it guards was not started; {steps}")
             }
             Standing::Ended(Outcome::Undone) => {
-                format!("a step failed, and what could be undone was undone; {elapsed}, from {began}")
+                let why = if self.given_up { "it was given up" } else { "a step failed" };
+                format!("{why}, and what could be undone was undone; {elapsed}, from {began}")
             }
             Standing::Ended(Outcome::Stuck) => format!("a human must look; {elapsed}, from {began}; {steps}"),
             Standing::Ended(Outcome::Interrupted) => {
@@ -253,7 +266,8 @@ fn attention(page: &mut Page, step: &StepView, width: usize) {
     {
         page.hang(&format!("{indent}{} ", style.mark(Symbol::Arrow)), &one_line(remedy));
     }
-    for (name, value) in error.iter().flat_map(|error| &error.details) {
+    // What would finish by hand stands whole under "Next".
+    for (name, value) in error.iter().flat_map(|error| &error.details).filter(|(name, _)| *name != BY_HAND) {
         page.hang(&format!("{indent}{} ", style.dim(format!("{name}:"))), &fit(&scalar(value), WIDEST_DETAIL, &style));
     }
 }

@@ -11,7 +11,12 @@ use super::{
     Disposition, Event, Outcome, State, StepError, StepState, Verdict,
     state::{Carried, StepRecord},
 };
-use crate::runbook::{ActionKind, Effect, OnFailure, Unresolved};
+use crate::runbook::{ActionKind, OnFailure, Unresolved};
+
+mod way_back;
+
+use way_back::go_back;
+pub use way_back::{may_be_left, may_start, undoable};
 
 /// Steps that run at the same time. A wide runbook must not open more connections than ARM gives tokens a second
 /// (25, azure-facts 4), but most wide steps only wait; a group commit wants many.
@@ -60,6 +65,7 @@ pub fn task(state: &State, place: usize) -> Option<Task> {
 /// Nothing new starts any more in this drive.
 fn is_halting(state: &State) -> bool {
     state.stop.is_some()
+        || state.way_back.is_some()
         || !state.failed.is_empty()
         || state
             .active
@@ -74,7 +80,7 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
         return decision;
     }
     for place in state.active.iter().copied() {
-        decide_active(state, now, place, &mut decision);
+        decide_active(state, now, place, live, &mut decision);
     }
     // What was decided above may be a failure: starts follow only when nothing else does.
     if decision.events.is_empty() && !is_halting(state) {
@@ -107,14 +113,23 @@ fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
 }
 
 /// Deadlines, approvals and doubts of one step.
-fn decide_active(state: &State, now: Timestamp, place: usize, decision: &mut Decision) {
+fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usize) -> bool, decision: &mut Decision) {
     let record = &state.steps[place];
     let step = state.planned(place).id.clone();
     let wake = |decision: &mut Decision, at: Timestamp| {
         decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
     };
     match &record.state {
-        StepState::Running { .. } if state.stop.is_some() => {}
+        StepState::Running { .. } if state.ends_here() => {}
+        // What was asked for may have happened, and then it shall be taken back. What is followed is known to go on.
+        StepState::Running { attempt, follow: false } if state.way_back.is_some() => {
+            if attempt.intent.is_some() && !live(place) {
+                let hint = "it is looked up before anything is undone";
+                let error = StepError::new(Disposition::InDoubt, "given-up", "the run was given up meanwhile", hint);
+                decision.events.push(Event::StepInDoubt { step, error });
+            }
+        }
+        StepState::Running { .. } if state.way_back.is_some() => {}
         StepState::Running { attempt, .. } => {
             if state.planned(place).action == ActionKind::Approval
                 && let Some(event) = decide_approval(state, place, record)
@@ -127,7 +142,7 @@ fn decide_active(state: &State, now: Timestamp, place: usize, decision: &mut Dec
             }
         }
         StepState::Waiting { until, .. } if now < *until && !is_halting(state) => wake(decision, *until),
-        StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && state.stop.is_none() => {
+        StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && !state.ends_here() => {
             let reason = "it was interrupted before anything was sent".to_owned();
             decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason } });
         }
@@ -242,7 +257,7 @@ fn start(state: &State, now: Timestamp, place: usize) -> Event {
     if let (None, Some(when)) = (carried, &planned.when) {
         match state.scope.condition(when) {
             Ok(true) => {}
-            Ok(false) => return Event::StepSkipped { step, reason: format!("`when: {when}` is false") },
+            Ok(false) => return Event::StepSkipped { step, reason: format!("`when: {when}` is false"), by: None },
             Err(unresolved) => return failed(state, now, place, unresolved_error(&unresolved)),
         }
     }
@@ -286,7 +301,7 @@ fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
     if state.active.iter().any(|place| task(state, *place).is_some() && live(*place)) {
         return None;
     }
-    if let Some(stop) = &state.stop {
+    if let Some(stop) = state.stop.as_ref().filter(|_| state.ends_here()) {
         let outcome = if stop.abort { Outcome::Aborted } else { Outcome::Interrupted };
         return stopped(outcome, stop.reason.clone());
     }
@@ -297,6 +312,8 @@ fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
                 doubt = Some(format!("step {} is in doubt: {}", state.planned(*place).id, unknown.reason));
             }
             StepState::Waiting { .. } if is_halting(state) => {}
+            // Only reads, or goes on by itself: left behind.
+            StepState::Running { .. } if state.way_back.is_some() => {}
             StepState::Running { .. }
             | StepState::Waiting { .. }
             | StepState::InDoubt { .. }
@@ -312,39 +329,28 @@ fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
     if let Some(reason) = doubt {
         return stopped(Outcome::Stuck, reason);
     }
+    if let Some(asked) = &state.way_back {
+        return Some(go_back(state, &asked.reason).unwrap_or_else(|| Event::RunStopped {
+            outcome: Outcome::Aborted,
+            reason: format!("{}; there was nothing to undo", asked.reason),
+        }));
+    }
     if let Some((step, error)) = state.failure() {
-        return decide_failure(state, format!("step {step} failed: {error}"), error);
+        return Some(decide_failure(state, format!("step {step} failed: {error}"), error));
     }
     if state.ready.is_empty() { stopped(Outcome::Succeeded, "every step is done".to_owned()) } else { None }
 }
 
 /// Undoes what `on_failure: undo` says, in reverse order, then ends the drive.
-#[expect(clippy::unnecessary_wraps, reason = "a sibling of `decide_end`, whose result it is")]
-fn decide_failure(state: &State, reason: String, error: &StepError) -> Option<Event> {
-    let undo_failed =
-        state.failed.iter().any(|place| matches!(state.steps[*place].state, StepState::UndoFailed { .. }));
-    if undo_failed {
-        return Some(Event::RunStopped { outcome: Outcome::Stuck, reason });
-    }
-    if state.failed.iter().any(|place| state.planned(*place).on_failure == OnFailure::Undo) {
-        let next = state.done.iter().rev().find(|place| is_undoable(state, **place));
-        if let Some(place) = next {
-            return Some(Event::UndoStarted { step: state.planned(*place).id.clone() });
-        }
-        if state.done.iter().any(|place| matches!(state.steps[*place].state, StepState::Undone)) {
-            return Some(Event::RunStopped { outcome: Outcome::Undone, reason });
-        }
+fn decide_failure(state: &State, reason: String, error: &StepError) -> Event {
+    // An undo that failed is told as such, whatever began the way back.
+    let undoes =
+        state.goes_back() || state.failed.iter().any(|place| state.planned(*place).on_failure == OnFailure::Undo);
+    if undoes && let Some(event) = go_back(state, &reason) {
+        return event;
     }
     let outcome = if error.disposition == Disposition::Refused { Outcome::Refused } else { Outcome::Failed };
-    Some(Event::RunStopped { outcome, reason })
-}
-
-/// It succeeded, changed something, and can be taken back.
-fn is_undoable(state: &State, place: usize) -> bool {
-    let record = &state.steps[place];
-    matches!(record.state, StepState::Succeeded { .. })
-        && state.planned(place).effect == Effect::Reversible
-        && record.changes > 0
+    Event::RunStopped { outcome, reason }
 }
 
 /// The arguments of what goes on for a step, every expression resolved. `None`: nothing does.

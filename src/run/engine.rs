@@ -12,7 +12,6 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -30,20 +29,13 @@ use crate::{
     runbook::StepId,
 };
 
+pub use super::request::{Request, event_for};
+
 /// A request that is in flight when somebody says stop may still bring its answer home within this time.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Notices of one step that are journalled: a restore polled once a minute for a day fits; a loop gone wild does not.
 const MOST_NOTICES: u32 = 2000;
-
-/// What people ask of a running process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "kebab-case")]
-pub enum Request {
-    Stop { by: Person, abort: bool, reason: String },
-    Approve { step: StepId, by: Person, comment: Option<String> },
-    Refuse { step: StepId, by: Person, comment: Option<String> },
-}
 
 /// A request and where its answer goes once it is durable, or the reason why it cannot be taken.
 #[derive(Debug)]
@@ -178,8 +170,9 @@ impl Engine {
             if self.state.stopped.is_some() {
                 return Ok(());
             }
-            self.reconcile();
-            if self.state.stop.is_some() && self.live.is_empty() {
+            let dropped = self.reconcile();
+            // What was dropped may be the last that the end, or a probe, was waiting for.
+            if dropped && (self.state.stop.is_some() || self.state.way_back.is_some()) {
                 continue;
             }
             let clock = self.context.clock.clone();
@@ -214,6 +207,7 @@ impl Engine {
             let decision = decide(&self.state, now, &|place| running.contains_key(&place));
             if decision.events.is_empty() {
                 let grace = self.state.stop.as_ref().map(|stop| stop.at + signed(GRACE));
+                let grace = grace.filter(|grace| *grace > now);
                 return Ok(match (decision.wake_at, grace) {
                     (Some(wake), Some(grace)) => Some(wake.min(grace)),
                     (wake, grace) => wake.or(grace),
@@ -253,27 +247,26 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts the tasks that the state calls for and stops the ones it does not.
-    fn reconcile(&mut self) {
+    /// Starts the tasks that the state calls for and stops the ones it does not; whether it stopped any.
+    fn reconcile(&mut self) -> bool {
         let stopping = self.state.stop.as_ref().map(|stop| stop.at + signed(GRACE));
         let now = self.context.clock.now();
         let mut over = Vec::new();
         for (number, live) in &self.live {
             let wanted = decide::task(&self.state, live.step) == Some(live.task)
                 && self.state.steps[live.step].attempts == live.attempts;
-            let stop = stopping.is_some_and(|until| now >= until || !self.is_in_flight(live.step));
+            let left = decide::may_be_left(&self.state, live.task);
+            let stop = stopping.is_some_and(|until| left && (now >= until || !self.is_in_flight(live.step)));
             if !wanted || stop {
                 live.handle.abort();
                 over.push(*number);
             }
         }
+        let dropped = !over.is_empty();
         for number in over {
             if let Some(live) = self.live.remove(&number) {
                 self.running.remove(&live.step);
             }
-        }
-        if stopping.is_some() {
-            return;
         }
         let missing: Vec<(usize, Task)> = self
             .state
@@ -281,10 +274,12 @@ impl Engine {
             .iter()
             .filter(|place| !self.running.contains_key(place))
             .filter_map(|place| decide::task(&self.state, *place).map(|task| (*place, task)))
+            .filter(|(_, task)| decide::may_start(&self.state, *task))
             .collect();
         for (place, task) in missing {
             self.spawn(place, task);
         }
+        dropped
     }
 
     /// A change was announced and its answer has not come: worth a short wait.
@@ -313,6 +308,7 @@ impl Engine {
             step: planned.id.clone(),
             arguments: decide::arguments(&self.state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
             planned: planned.probe.facts.clone(),
+            forced: self.state.plan.forced.clone(),
         };
         let (intent, operation, outputs) = match &self.state.steps[place].state {
             StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {
@@ -450,35 +446,6 @@ impl Engine {
                 let _nobody_waits = directive.answer.send(Err(reason));
                 Ok(())
             }
-        }
-    }
-}
-
-/// The event that a person's request comes to, or why it cannot be taken now.
-pub fn event_for(state: &State, request: Request) -> Result<Event, String> {
-    let waiting = |step: &StepId| -> Result<(), String> {
-        let wanted = state.approvals_wanted();
-        if wanted.contains_key(step) {
-            return Ok(());
-        }
-        let now = wanted.keys().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
-        let now =
-            if now.is_empty() { "no step waits for an approval now".to_owned() } else { format!("waiting now: {now}") };
-        Err(format!("step `{step}` does not wait for an approval; {now}"))
-    };
-    match request {
-        Request::Stop { by, abort, reason } => Ok(Event::StopRequested { by, abort, reason }),
-        Request::Approve { step, by, comment } => {
-            waiting(&step)?;
-            let place = state.place(&step).ok_or("no such step")?;
-            if state.steps[place].approvals.iter().any(|earlier| earlier.name == by.name) {
-                return Err(format!("{} has approved step `{step}` already", by.name));
-            }
-            Ok(Event::ApprovalGiven { step, by, comment })
-        }
-        Request::Refuse { step, by, comment } => {
-            waiting(&step)?;
-            Ok(Event::ApprovalRefused { step, by, comment })
         }
     }
 }

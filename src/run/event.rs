@@ -107,7 +107,7 @@ pub enum Outcome {
     Failed,
     /// An approval is missing or refused, or the world moved since the plan; `resume` asks again.
     Refused,
-    /// A step failed and what could be undone was undone. Terminal.
+    /// A step failed, or somebody gave up, and what could be undone was undone. Terminal.
     Undone,
     /// In doubt, or an undo failed: a human must look; `resume` looks again.
     Stuck,
@@ -187,6 +187,9 @@ pub enum Event {
     StepSkipped {
         step: StepId,
         reason: String,
+        /// Somebody's decision to go on without it; none: its `when` is false.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
     },
     /// A request was sent and nobody knows what became of it.
     StepInDoubt {
@@ -228,6 +231,9 @@ pub enum Event {
         by: Person,
         abort: bool,
         reason: String,
+        /// Take back what can be taken back, then end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo: bool,
     },
     RunStopped {
         outcome: Outcome,

@@ -4,6 +4,7 @@ pub mod decide;
 pub mod engine;
 pub mod event;
 pub mod journal;
+pub mod request;
 pub mod state;
 pub mod transition;
 

@@ -21,6 +21,9 @@ use crate::{
     runbook::{ActionKind, OnFailure, Scope, StepId},
 };
 
+/// The detail of an undo's error that holds the command which would finish by hand.
+pub const BY_HAND: &str = "by_hand";
+
 /// One attempt at a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attempt {
@@ -79,6 +82,9 @@ pub enum StepState {
     /// Terminal.
     Skipped {
         reason: String,
+        /// Who decided to go on without it; none: its `when` is false.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
     },
     Undoing {
         outputs: Arc<Map<String, Value>>,
@@ -182,6 +188,8 @@ pub struct State {
     pub confirmed: Option<(Person, String)>,
     /// SIGINT, SIGTERM or abort, in this drive.
     pub stop: Option<Stop>,
+    /// Somebody gave the run up and wants back what can be taken back. Outlives drives: nothing goes forward any more.
+    pub way_back: Option<Stop>,
     /// How the last drive ended; none while somebody drives, or when the driver died.
     pub stopped: Option<(Outcome, String, Timestamp)>,
     /// Pending steps whose needs are met.
@@ -202,6 +210,8 @@ pub struct State {
 pub struct Stop {
     pub by: Person,
     pub abort: bool,
+    /// Take back what can be taken back, then end.
+    pub undo: bool,
     pub reason: String,
     pub at: Timestamp,
 }
@@ -247,6 +257,7 @@ impl State {
             driver: None,
             confirmed: None,
             stop: None,
+            way_back: None,
             stopped: None,
             ready,
             active: BTreeSet::new(),
@@ -292,9 +303,8 @@ impl State {
             Event::Planned { .. } => return Err(Illegal::run("a second plan", event)),
             Event::DriverAttached { generation, by, .. } => self.attach(*generation, by, event)?,
             Event::Confirmed { by, what } => self.confirmed = Some((by.clone(), what.clone())),
-            Event::StopRequested { by, abort, reason } => {
-                let abort = *abort || self.stop.as_ref().is_some_and(|stop| stop.abort);
-                self.stop = Some(Stop { by: by.clone(), abort, reason: reason.clone(), at });
+            Event::StopRequested { by, abort, reason, undo } => {
+                self.ask_to_stop(Stop { by: by.clone(), abort: *abort, undo: *undo, reason: reason.clone(), at });
             }
             Event::RunStopped { outcome, reason } => self.stopped = Some((*outcome, reason.clone(), at)),
             Event::StepStarted { step, .. }
@@ -320,6 +330,25 @@ impl State {
         Ok(())
     }
 
+    fn ask_to_stop(&mut self, stop: Stop) {
+        if stop.undo {
+            self.way_back.get_or_insert_with(|| stop.clone());
+        }
+        // An abort stays one, but for an abort that undoes: a stop in the middle of that only interrupts it.
+        let abort = stop.abort || self.stop.as_ref().is_some_and(|earlier| earlier.abort && !earlier.undo);
+        self.stop = Some(Stop { abort, ..stop });
+    }
+
+    /// Somebody wants this drive to end where it stands.
+    pub fn ends_here(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| !stop.undo)
+    }
+
+    /// What was done is being taken back, or shall be.
+    pub fn goes_back(&self) -> bool {
+        self.way_back.is_some() || self.steps.iter().any(|record| record.state.goes_back())
+    }
+
     /// A new process drives: what ran is in doubt, what failed may try again. A run on its way back stays on it:
     /// what failed would otherwise start on top of what is being undone.
     fn attach(&mut self, generation: u32, by: &Person, event: &Event) -> Result<(), Illegal> {
@@ -331,7 +360,7 @@ impl State {
         self.stop = None;
         // Somebody who resumes a failed run gives a new chance to what failed and to what had not got its own.
         let anew = self.stopped.take().is_some_and(|(outcome, _, _)| outcome != Outcome::Interrupted);
-        let goes_back = self.steps.iter().any(|record| record.state.goes_back());
+        let goes_back = self.goes_back();
         for place in 0..self.steps.len() {
             let approval = self.planned(place).action == ActionKind::Approval;
             let stays = goes_back || self.tolerated(place);

@@ -47,7 +47,13 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
             },
             follow: false,
         },
-        (Pending { .. }, Event::StepSkipped { reason, .. }) => Skipped { reason: reason.clone() },
+        (Pending { .. }, Event::StepSkipped { reason, by: None, .. }) => Skipped { reason: reason.clone(), by: None },
+        (Failed { .. } | Waiting { .. }, Event::StepSkipped { reason, by: Some(by), .. }) => {
+            Skipped { reason: reason.clone(), by: Some(by.clone()) }
+        }
+        (Running { attempt, .. }, Event::StepSkipped { reason, by: Some(by), .. }) if attempt.intent.is_none() => {
+            Skipped { reason: reason.clone(), by: Some(by.clone()) }
+        }
         (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) if attempt.operation.is_none() => {
             Running { attempt: Attempt { intent: Some(Box::new(intent.clone())), ..attempt.clone() }, follow: false }
         }

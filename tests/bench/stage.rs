@@ -46,8 +46,11 @@ async fn planned(runbook: &Runbook, context: &Arc<Context>) -> Plan {
     let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
     let parameters =
         bind(runbook, &given, Mode::Unplanned).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    plan::make(Ingredients { runbook, parameters, mode: Mode::Unplanned, purpose: Purpose::Run, site }, context.clone())
-        .await
+    plan::make(
+        Ingredients { runbook, parameters, mode: Mode::Unplanned, purpose: Purpose::Run, forced: None, site },
+        context.clone(),
+    )
+    .await
 }
 
 /// How long the check of a text takes.

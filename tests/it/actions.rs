@@ -146,7 +146,7 @@ impl Stage {
 
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    Call { step: StepId::new("step"), arguments, planned: Vec::new() }
+    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

@@ -1,5 +1,6 @@
 //! The binary from outside: exit codes, stdout as data, stderr as story, and bad input refused before anything changes.
 
+mod overrides;
 mod rbac;
 
 use std::{

@@ -12,7 +12,7 @@ use lifeboat::{
     action::Context,
     cli::{operator::simulated_operator, world::restore_timeout},
     clock::Clock,
-    plan::{self, Ingredients, Plan, Purpose, codes},
+    plan::{self, Forced, Ingredients, Plan, Purpose, codes},
     run::{
         EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
         engine::{self, Directive, Driver, Request},
@@ -45,12 +45,16 @@ pub struct Stage {
     pub runbook: Runbook,
     pub mode: Mode,
     pub purpose: Purpose,
+    /// Somebody decided to fail over whatever is seen.
+    pub forced: Option<Forced>,
     /// Somebody approves what waits for it.
     pub operator: bool,
     /// Appends of the last drive.
     pub appends: u64,
     /// What people ask of the next drive, each so long after its beginning.
     pub script: Vec<(Duration, Request)>,
+    /// Written at the beginning of the next drive.
+    pub first: Vec<Event>,
     /// What they were told, in the order of the script.
     pub told: Arc<Mutex<Vec<Result<(), String>>>>,
 }
@@ -71,9 +75,11 @@ impl Stage {
             runbook,
             mode: Mode::Unplanned,
             purpose: Purpose::Run,
+            forced: None,
             operator: true,
             appends: 0,
             script: Vec::new(),
+            first: Vec::new(),
             told: Arc::default(),
         }
     }
@@ -90,8 +96,14 @@ impl Stage {
         let given = Given { site: site.parameters.clone(), file: None, set: Vec::new() };
         let parameters =
             bind(&self.runbook, &given, self.mode).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        let ingredients =
-            Ingredients { runbook: &self.runbook, parameters, mode: self.mode, purpose: self.purpose, site };
+        let ingredients = Ingredients {
+            runbook: &self.runbook,
+            parameters,
+            mode: self.mode,
+            purpose: self.purpose,
+            forced: self.forced.clone(),
+            site,
+        };
         let plan = plan::make(ingredients, Arc::new(self.context())).await;
         for finding in &plan.findings {
             assert!(codes::find(&finding.code).is_some(), "`{}` is not in plan::codes: {finding:?}", finding.code);
@@ -138,7 +150,8 @@ impl Stage {
         let observers =
             if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
         self.follow_script(sender.clone());
-        let driver = Driver { by: person("ann"), pid: 1, version: "test".into(), first: Vec::new() };
+        let driver =
+            Driver { by: person("ann"), pid: 1, version: "test".into(), first: std::mem::take(&mut self.first) };
         let (state, journal) =
             engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;
         self.appends = journal.appends;
@@ -162,6 +175,15 @@ impl Stage {
                 }
             }
         });
+    }
+
+    /// A person asks for something while nobody drives: the event goes straight to the disk.
+    pub fn record(&self, request: Request) {
+        let loaded = parse(Path::new("disk"), &self.disk.bytes()).unwrap();
+        let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
+        let event = engine::event_for(&state, request).unwrap();
+        let mut journal = Journal::resume_in_memory(self.disk.clone(), &loaded, None);
+        journal.append(self.clock.now(), &[event]).unwrap();
     }
 
     /// Everything that was ever written.

@@ -94,6 +94,13 @@ pub(super) const CODES: &[Code] = &[
     .seen_in("clean")
     .with("a `thumbprint` in the health check"),
     warning(
+        "subscription-key-missing",
+        "the variable or file that should hold the subscription key of a path is not on this machine",
+        "set it where the run will be started",
+    )
+    .seen_in("clean")
+    .with("`subscription_key: { env: … }` in the health check"),
+    warning(
         "gateway-unknown",
         "Azure names no gateway of the standby",
         "wait until the service is activated; a service whose gateway is disabled cannot take over",
@@ -106,7 +113,7 @@ pub(super) const CODES: &[Code] = &[
     blocker(
         "service-looks-alive",
         "the active service looks alive, and the mode is `unplanned`",
-        "to move a living service on purpose, run in the mode `planned`",
+        "to move a living service on purpose, run in the mode `planned`; `--force REASON` goes on and records it",
     )
     .seen_in("clean")
     .with("`lifeboat plan`: in readiness a living service is the normal case"),

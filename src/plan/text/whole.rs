@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    plan::{Certainty, Plan, facts::Severity, recovery},
+    plan::{Certainty, Forced, Plan, facts::Severity, recovery},
     runbook::StepId,
     style::{Page, Style, Symbol, columns, moment, one_line, pad},
 };
@@ -49,8 +49,16 @@ pub fn brief(plan: &Plan, style: &Style) -> String {
             say(plan.expected)
         ),
     );
+    forced(&mut page, plan, "");
     findings::draw(&mut page, &plan.findings);
     page.text()
+}
+
+/// A decision that everybody who reads the plan should know of.
+fn forced(page: &mut Page, plan: &Plan, indent: &str) {
+    let Some(Forced { by, reason }) = &plan.forced else { return };
+    let lead = format!("{indent}forced     ");
+    page.hang(&lead, &format!("by {}@{}: {}", one_line(&by.name), one_line(&by.host), one_line(reason)));
 }
 
 fn head(page: &mut Page, plan: &Plan) {
@@ -66,6 +74,7 @@ fn head(page: &mut Page, plan: &Plan) {
     let world = if plan.site.simulated.is_some() { "simulated, " } else { "" };
     page.hang("  site       ", &format!("{world}{}", plan.site.endpoints.resource_manager));
     page.hang("  certainty  ", &certainty(plan));
+    forced(page, plan, "  ");
     if !plan.parameters.is_empty() {
         page.heading("Parameters");
         let wide = plan.parameters.keys().map(|name| columns(name)).max().unwrap_or_default();

@@ -8,6 +8,7 @@ use lifeboat::{
     run::{
         Disposition, Event, Outcome, RunId, State, StepState, Verdict,
         decide::{self, Task, decide},
+        engine::{Request, event_for},
     },
     runbook::{ActionKind, Effect, Mode, Objectives, OnFailure, Retry, StepId},
     site::{Cloud, Credential, Endpoints, Site, SiteDns},
@@ -65,6 +66,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         description: None,
         runbook_sha256: String::new(),
         mode: Mode::Unplanned,
+        forced: None,
         made_at: at(0),
         objectives: Objectives::default(),
         parameters: BTreeMap::new(),
@@ -138,10 +140,12 @@ impl Play {
         for round in 0.. {
             assert!(round < 1000, "the decision goes round in circles: {:#?}", self.told());
             if !self.decide_once() {
-                let stop = self.state.stop.is_some();
+                let stop = self.state.stop.is_some() || self.state.way_back.is_some();
+                let before = self.live.clone();
                 self.reconcile();
                 // As the engine: what it dropped makes the end of a stopped drive possible.
-                if stop && self.live.is_empty() && self.state.stopped.is_none() {
+                let dropped = before.keys().any(|place| self.live.get(place) != before.get(place));
+                if stop && dropped && self.state.stopped.is_none() {
                     continue;
                 }
                 return;
@@ -151,13 +155,14 @@ impl Play {
 
     fn reconcile(&mut self) {
         let state = &self.state;
-        self.live.retain(|place, task| decide::task(state, *place) == Some(*task));
-        if state.stop.is_some() {
-            self.live.retain(|place, _| is_in_flight(&state.steps[*place].state));
-            return;
-        }
+        self.live.retain(|place, task| {
+            let left = decide::may_be_left(state, *task) && !is_in_flight(&state.steps[*place].state);
+            decide::task(state, *place) == Some(*task) && !left
+        });
         for place in &state.active {
-            if let Some(task) = decide::task(state, *place) {
+            if let Some(task) = decide::task(state, *place)
+                && decide::may_start(state, task)
+            {
                 self.live.entry(*place).or_insert(task);
             }
         }
@@ -239,8 +244,33 @@ impl Play {
     }
 
     pub fn stop(&mut self, abort: bool) {
-        self.take(Event::StopRequested { by: person("ann"), abort, reason: "enough".into() });
+        self.take(Event::StopRequested { by: person("ann"), abort, reason: "enough".into(), undo: false });
         self.settle();
+    }
+
+    /// Another process takes the run over in order to take it back.
+    pub fn go_back_by_another_process(&mut self) {
+        self.live.clear();
+        let generation = self.state.generation + 1;
+        self.take(Event::DriverAttached { generation, by: person("ann"), pid: 1, version: "test".into() });
+        self.go_back();
+    }
+
+    /// Gives the run up and wants back what can be taken back.
+    pub fn go_back(&mut self) {
+        self.take(Event::StopRequested { by: person("ann"), abort: true, reason: "enough".into(), undo: true });
+        self.settle();
+    }
+
+    /// Asks to go on without a step, as the command line does.
+    pub fn skip(&mut self, step: &str) -> Result<(), String> {
+        let request = Request::Skip { step: StepId::new(step), by: person("ann"), reason: "known".into() };
+        let event = event_for(&self.state, request)?;
+        self.take(event);
+        if self.state.stopped.is_none() {
+            self.settle();
+        }
+        Ok(())
     }
 
     /// The tasks going on: `perform a, settle b`.
@@ -289,7 +319,8 @@ fn line(event: &Event) -> String {
             format!("fail {step} {}, again at {}", error.code, second(*until))
         }
         Event::StepFailed { step, error, retry_at: None } => format!("fail {step} {}", error.code),
-        Event::StepSkipped { step, .. } => format!("skip {step}"),
+        Event::StepSkipped { step, by: None, .. } => format!("skip {step}"),
+        Event::StepSkipped { step, by: Some(by), .. } => format!("{} skips {step}", by.name),
         Event::StepInDoubt { step, error } => format!("doubt {step} {}", error.code),
         Event::StepSettled { step, verdict } => {
             let verdict = match verdict {
@@ -307,6 +338,7 @@ fn line(event: &Event) -> String {
         Event::UndoIntended { step, .. } => format!("intend undo {step}"),
         Event::UndoSucceeded { step, .. } => format!("undone {step}"),
         Event::UndoFailed { step, .. } => format!("undo fails {step}"),
+        Event::StopRequested { undo: true, .. } => "undo requested".into(),
         Event::StopRequested { abort, .. } => format!("stop requested, abort {abort}"),
         Event::RunStopped { outcome, .. } => format!("ends {outcome:?}").to_lowercase(),
     }

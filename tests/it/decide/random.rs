@@ -129,6 +129,7 @@ impl Watched {
                     assert!(met, "{step} starts although {need} is {}", before.steps[place].state.word());
                 }
                 assert!(before.stop.is_none(), "{step} starts after a stop");
+                assert!(before.way_back.is_none(), "{step} starts after the run was given up");
                 assert!(before.stopped.is_none(), "{step} starts after the drive ended");
                 let failed = before.steps.iter().zip(&before.plan.steps).any(|(record, planned)| match &record.state {
                     StepState::Failed { .. } => planned.on_failure != OnFailure::Continue,
@@ -151,10 +152,24 @@ impl Watched {
             },
             Event::UndoStarted { step } => {
                 assert_eq!(self.changed.pop().as_ref(), Some(step), "not the latest change is undone first");
-                assert!(self.begun.is_empty(), "{step} is undone while {:?} run", self.begun);
+                // Whoever gives up leaves what only reads, and what goes on in Azure; never what may or may not have happened.
+                let left = |step: &StepId| {
+                    let state = &before.steps[before.place(step).unwrap()].state;
+                    let goes_on = matches!(state, StepState::Running { follow: true, .. });
+                    before.way_back.is_some() && (goes_on || !self.open.contains(step))
+                };
+                let running: Vec<_> = self.begun.iter().filter(|step| !left(step)).collect();
+                assert!(running.is_empty(), "{step} is undone while {running:?} run");
             }
             Event::RunStopped { outcome, .. } => self.ends(*outcome),
-            Event::StepInDoubt { .. } | Event::StepSkipped { .. } => {}
+            Event::StepSkipped { step, by: Some(_), .. } => {
+                let planned = before.planned(before.place(step).unwrap());
+                assert_eq!(planned.effect, Effect::ReadOnly, "{step} changes the world and is skipped");
+                assert!(!self.open.contains(step), "{step} is skipped and nobody knows what became of its change");
+                assert!(!before.goes_back(), "{step} is skipped on the way back");
+                self.over(step);
+            }
+            Event::StepInDoubt { .. } | Event::StepSkipped { by: None, .. } => {}
             _ => {}
         }
         self.shadow.apply(at, event).unwrap();
@@ -199,9 +214,10 @@ impl Watched {
                 assert_eq!(count("running"), 0);
             }
             Outcome::Stuck => assert!(count("in doubt") + count("undo failed") > 0),
-            Outcome::Interrupted | Outcome::Aborted => assert!(state.stop.is_some()),
+            Outcome::Interrupted => assert!(state.stop.is_some()),
+            Outcome::Aborted => assert!(state.stop.is_some() || state.way_back.is_some()),
         }
-        let stopped = matches!(outcome, Outcome::Interrupted | Outcome::Aborted);
+        let stopped = matches!(outcome, Outcome::Interrupted | Outcome::Aborted) || state.way_back.is_some();
         assert!(
             stopped || self.begun.is_empty() || outcome == Outcome::Stuck,
             "{outcome:?} while {:?} run",
@@ -253,8 +269,15 @@ impl Watched {
                 return self.attach();
             }
             5 if which < 32 => {
-                let stop = Event::StopRequested { by: person("ann"), abort: which == 0, reason: "enough".into() };
+                let stop =
+                    Event::StopRequested { by: person("ann"), abort: which == 0, reason: "enough".into(), undo: false };
                 self.play.take(stop);
+            }
+            5 if which < 48 => self.play.go_back(),
+            5 => {
+                let steps = self.play.state.plan.steps.len();
+                let step = self.play.state.planned(usize::from(which) % steps).id.clone();
+                let _it_may_be_refused = self.play.skip(step.as_str());
             }
             6 if self.play.state.stop.is_some() => self.play.live.clear(),
             _ => self.message(which),
@@ -418,6 +441,8 @@ fn the_random_runs_reach_every_outcome_and_every_event() {
         for (_, event) in run(steps, &script).0.events {
             let name = match &event {
                 Event::RunStopped { outcome, .. } => format!("ends {outcome:?}"),
+                Event::StopRequested { undo: true, .. } => "given up".to_owned(),
+                Event::StepSkipped { by: Some(_), .. } => "skipped by a person".to_owned(),
                 other => other.name().to_owned(),
             };
             *found.entry(name).or_default() += 1;
@@ -428,6 +453,8 @@ fn the_random_runs_reach_every_outcome_and_every_event() {
     }
     for name in [
         "step-skipped",
+        "skipped by a person",
+        "given up",
         "step-in-doubt",
         "step-settled",
         "operation-accepted",

@@ -1,6 +1,12 @@
 //! Approvals, stops and aborts.
 
-use lifeboat::run::{Outcome, Verdict};
+use std::time::Duration;
+
+use lifeboat::{
+    plan::PlannedStep,
+    run::{Disposition, Outcome, Verdict},
+    runbook::{ActionKind, Effect, OnFailure, Retry},
+};
 
 use super::play::{Play, approval, step};
 
@@ -132,4 +138,84 @@ fn time_does_not_judge_what_was_stopped() {
     play.told();
     play.wait(10_000);
     assert_eq!(play.told(), Vec::<String>::new(), "the drive ends; the next one looks what became of it");
+}
+
+fn retried(id: &str, needs: &[&str]) -> PlannedStep {
+    PlannedStep { retry: Retry { attempts: 3, delay: Duration::from_secs(60) }, ..step(id, needs) }
+}
+
+#[test]
+fn a_step_that_waits_or_failed_may_be_skipped_and_what_needs_it_starts_when_its_other_needs_are_met() {
+    let mut play = Play::start(vec![retried("proof", &[]), step("other", &[]), step("go", &["proof", "other"])]);
+    play.fail("proof", Disposition::Retryable);
+    play.told();
+    play.skip("proof").unwrap();
+    assert_eq!(play.told(), ["ann skips proof"], "the other need is not met");
+    play.succeed("other");
+    assert_eq!(play.told(), ["done other", "start go #1 until 600"]);
+
+    // Failed for good while something else still runs.
+    let mut play = Play::start(vec![step("proof", &[]), step("other", &[]), step("go", &["proof"])]);
+    play.fail("proof", Disposition::Final);
+    play.told();
+    play.skip("proof").unwrap();
+    assert_eq!(play.told(), ["ann skips proof", "start go #1 until 600"]);
+}
+
+#[test]
+fn a_step_that_reads_may_be_skipped_while_it_waits_inside() {
+    let mut play = Play::start(vec![step("proof", &[]), step("go", &["proof"])]);
+    assert_eq!(play.tasks(), "perform proof");
+    play.skip("proof").unwrap();
+    assert_eq!(play.tasks(), "perform go", "what waited for it is stopped");
+}
+
+#[test]
+fn a_run_that_failed_goes_on_from_a_skip_at_the_next_resume() {
+    let mut play = Play::start(vec![step("proof", &[]), step("go", &["proof"])]);
+    play.fail("proof", Disposition::Final);
+    assert_eq!(play.outcome(), Some(Outcome::Failed));
+    play.told();
+    play.skip("proof").unwrap();
+    assert_eq!(play.told(), ["ann skips proof"]);
+    play.attach();
+    assert_eq!(play.told(), ["attached 2", "start go #1 until 600"]);
+    play.succeed("go");
+    assert_eq!(play.outcome(), Some(Outcome::Succeeded));
+    assert_eq!(play.word("proof"), "skipped");
+}
+
+#[test]
+fn what_may_not_be_skipped_says_why() {
+    let reversible = |id: &str, needs: &[&str]| PlannedStep { effect: Effect::Reversible, ..step(id, needs) };
+    let service = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ApiManagement/service/n";
+    let arguments = serde_json::Map::from_iter([("service".to_owned(), service.into())]);
+    let guard = PlannedStep { action: ActionKind::ConfirmOutage, arguments, ..step("guard", &[]) };
+    let tolerated = PlannedStep { on_failure: OnFailure::Continue, ..step("tolerated", &[]) };
+    let mut play = Play::start(vec![
+        step("done", &[]),
+        reversible("change", &[]),
+        approval("ask", &[], 1),
+        guard,
+        tolerated,
+        step("later", &["change"]),
+    ]);
+    play.succeed("done");
+    play.fail("tolerated", Disposition::Final);
+    play.told();
+    for (step, why) in [
+        ("done", "is done"),
+        ("change", "changes the world"),
+        ("ask", "approve or reject it"),
+        ("guard", "--force"),
+        ("tolerated", "goes on without it anyway"),
+        ("later", "its turn has not come"),
+        ("nobody", "no step `nobody`"),
+    ] {
+        let refused = play.skip(step).unwrap_err();
+        assert!(refused.contains(why), "{step}: {refused}");
+    }
+    assert_eq!(play.told(), Vec::<String>::new());
+    play.go_back();
+    assert!(play.skip("later").unwrap_err().contains("way back"));
 }

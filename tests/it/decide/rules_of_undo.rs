@@ -133,3 +133,136 @@ fn a_stop_during_an_undo_interrupts_and_a_resume_goes_on() {
     play.attach();
     assert_eq!(play.tasks(), "undo a");
 }
+
+/// Two changes are done, a third has been accepted and goes on, a read goes on.
+fn in_the_middle() -> Play {
+    let steps = vec![reversible("a", &[]), reversible("b", &["a"]), reversible("c", &["b"]), step("read", &["b"])];
+    let mut play = Play::start(steps);
+    play.change("a");
+    play.change("b");
+    play.intend("c");
+    play.accept("c");
+    play.told();
+    play
+}
+
+#[test]
+fn whoever_gives_up_gets_back_what_was_done_and_leaves_what_goes_on_in_azure() {
+    let mut play = in_the_middle();
+    play.go_back();
+    assert_eq!(play.told(), ["undo requested", "doubt c given-up"]);
+    assert_eq!(play.tasks(), "settle c", "the read is dropped");
+    play.find("c", Verdict::GoesOn { operation: None });
+    assert_eq!(play.told(), ["settle c goes on", "undo b"]);
+    assert_eq!(play.tasks(), "undo b", "what goes on is not followed");
+    play.undone("b");
+    play.undone("a");
+    assert_eq!(play.told(), ["undone b", "undo a", "undone a", "ends undone"]);
+    assert_eq!((play.word("c"), play.word("read")), ("running", "running"));
+    assert!(play.state.is_over());
+}
+
+#[test]
+fn what_was_sent_is_looked_up_and_undone_if_it_happened() {
+    let mut play = in_the_middle();
+    play.go_back();
+    play.told();
+    play.find("c", Verdict::Happened { outputs: serde_json::Map::new() });
+    assert_eq!(play.told(), ["settle c happened", "undo c"]);
+}
+
+#[test]
+fn a_request_in_flight_brings_its_answer_home_before_anything_is_undone() {
+    let mut play = Play::start(vec![reversible("a", &[]), reversible("b", &["a"])]);
+    play.change("a");
+    play.intend("b");
+    play.told();
+    play.go_back();
+    assert_eq!(play.tasks(), "perform b");
+    assert_eq!(play.told(), ["undo requested"]);
+    play.succeed("b");
+    assert_eq!(play.told(), ["done b", "undo b"]);
+}
+
+#[test]
+fn nothing_is_undone_beside_a_doubt_that_stays_also_when_somebody_gave_up() {
+    let mut play = in_the_middle();
+    play.go_back();
+    play.find("c", Verdict::Unknown { reason: "no answer".into(), remedy: "look".into() });
+    assert_eq!(play.outcome(), Some(Outcome::Stuck));
+    assert_eq!(play.word("a"), "succeeded");
+    play.told();
+    play.attach();
+    assert_eq!(play.told(), ["attached 2", "settle read did not happen"]);
+    assert_eq!(play.tasks(), "settle c", "a resume looks again and goes nowhere else");
+    play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+    assert_eq!(play.told(), ["settle c did not happen", "undo b"]);
+}
+
+#[test]
+fn another_process_goes_on_undoing() {
+    for times in 1..=2 {
+        let mut play = in_the_middle();
+        play.go_back();
+        play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+        for _ in 0..times {
+            play.attach();
+        }
+        play.told();
+        assert_eq!(play.tasks(), "undo b");
+        play.undone("b");
+        play.undone("a");
+        assert_eq!(play.told(), ["undone b", "undo a", "undone a", "ends undone"], "nothing starts again");
+        assert_eq!(play.word("c"), "pending");
+    }
+}
+
+#[test]
+fn an_undo_that_fails_after_a_giving_up_is_stuck_and_a_resume_tries_it_again() {
+    let mut play = in_the_middle();
+    play.go_back();
+    play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+    play.undo_fails("b");
+    assert_eq!(play.outcome(), Some(Outcome::Stuck));
+    let (_, reason, _) = play.state.stopped.clone().unwrap();
+    assert!(reason.starts_with("step b could not be undone"), "{reason}");
+    assert_eq!(play.word("a"), "succeeded");
+    play.attach();
+    assert_eq!(play.tasks(), "undo b");
+    play.undone("b");
+    play.undone("a");
+    assert_eq!(play.outcome(), Some(Outcome::Undone));
+}
+
+#[test]
+fn a_stop_in_the_middle_of_the_way_back_interrupts_it_and_an_abort_ends_it() {
+    for (abort, outcome) in [(false, Outcome::Interrupted), (true, Outcome::Aborted)] {
+        let mut play = in_the_middle();
+        play.go_back();
+        play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+        play.stop(abort);
+        assert_eq!(play.outcome(), Some(outcome));
+        assert_eq!(play.word("a"), "succeeded");
+        if !abort {
+            play.attach();
+            assert_eq!(play.tasks(), "undo b");
+        }
+    }
+}
+
+#[test]
+fn giving_up_with_nothing_to_undo_is_an_abort() {
+    let mut play = Play::start(vec![step("read", &[]), reversible("a", &["read"])]);
+    play.go_back();
+    assert_eq!(play.outcome(), Some(Outcome::Aborted));
+    assert!(play.state.is_over());
+    // Also when it had failed before, and nobody drove it.
+    let mut play = Play::start(vec![reversible("a", &[]), step("b", &["a"])]);
+    play.change("a");
+    play.fail("b", Disposition::Final);
+    assert_eq!(play.outcome(), Some(Outcome::Failed));
+    play.go_back_by_another_process();
+    assert_eq!(play.tasks(), "undo a");
+    play.undone("a");
+    assert_eq!(play.outcome(), Some(Outcome::Undone));
+}

@@ -41,7 +41,7 @@ fn refuse(name: &str) -> Request {
 }
 
 fn stop(abort: bool) -> Request {
-    Request::Stop { by: person("ann"), abort, reason: "SIGINT".to_owned() }
+    Request::Stop { by: person("ann"), abort, reason: "SIGINT".to_owned(), undo: false }
 }
 
 #[test]

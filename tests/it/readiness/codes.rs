@@ -30,6 +30,10 @@ fn runbook(row: &Code) -> String {
         "certificate-unexpected" => {
             ("hostname: \"${{ params.record }}", "thumbprint: \"0A1B\", hostname: \"${{ params.record }}".to_owned())
         }
+        "subscription-key-missing" => {
+            let paths = "paths: [{ path: /orders, subscription_key: { env: NO_SUCH_KEY } }]";
+            ("hostname: \"${{ params.record }}", format!("{paths}, hostname: \"${{{{ params.record }}}}"))
+        }
         "backup-missing" => by_name("no-such"),
         "backup-expired" => by_name("apim-contoso-west-20261022T210000Z.apimbackup"),
         "backup-unusable" => by_name("apim-contoso-west-20261123T020000Z.apimbackup"),
@@ -67,7 +71,7 @@ async fn with_record(stage: &Stage, record: &str) -> Plan {
     let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set };
     let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
     let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
-    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, site };
+    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site };
     plan::make(ingredients, Arc::new(stage.context())).await
 }
 
@@ -79,7 +83,7 @@ async fn without_a_token(stage: &Stage) -> Plan {
     let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
     let context =
         Context::simulated(stage.world.clone(), Arc::new(site.clone()), stage.clock.clone(), std::env::temp_dir());
-    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, site };
+    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site };
     plan::make(ingredients, Arc::new(context.unwrap())).await
 }
 

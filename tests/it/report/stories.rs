@@ -65,12 +65,16 @@ fn the_lines_of_everything_that_seldom_happens() {
     tape.settle("flip", Verdict::DidNotHappen { reason: "the record is as it was".to_owned() });
     tape.start("flip", 1, 2, serde_json::json!({})).after(1).intend("flip", "PUT", "https://x/CNAME/api").attach(5);
     tape.settle("flip", Verdict::Happened { outputs: serde_json::Map::new() });
-    tape.add(Event::StepSkipped { step: StepId::new("propagated"), reason: "`when: false` is false".to_owned() });
+    tape.add(Event::StepSkipped {
+        step: StepId::new("propagated"),
+        reason: "`when: false` is false".to_owned(),
+        by: None,
+    });
     tape.add(Event::UndoStarted { step: StepId::new("flip") });
     tape.add(Event::UndoIntended { step: StepId::new("flip"), intent: fixture::intent("PUT", "https://x/CNAME/api") });
     let failed = StepError::new(Disposition::Final, "etag", "somebody else changed the record", "look at it");
     tape.add(Event::UndoFailed { step: StepId::new("flip"), error: failed });
-    tape.add(Event::StopRequested { by, abort: false, reason: "stopped by SIGINT".to_owned() });
+    tape.add(Event::StopRequested { by, abort: false, reason: "stopped by SIGINT".to_owned(), undo: false });
     let text = lines(&tape);
     assert!(!text.contains(['\x1b', '\r']), "what somebody typed cannot move the cursor");
     insta::assert_snapshot!(text);

@@ -84,7 +84,7 @@ fn stuck() -> Tape {
 fn interrupted() -> Tape {
     let mut tape = Tape::of(fixture::plan());
     let reason = "stopped by SIGINT".to_owned();
-    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: false, reason: reason.clone() });
+    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: false, reason: reason.clone(), undo: false });
     tape.stop(Outcome::Interrupted, &reason);
     tape
 }
@@ -92,7 +92,7 @@ fn interrupted() -> Tape {
 fn aborted() -> Tape {
     let mut tape = Tape::of(fixture::plan());
     let reason = "the region is back".to_owned();
-    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: true, reason: reason.clone() });
+    tape.until_restoring().add(Event::StopRequested { by: dana(), abort: true, reason: reason.clone(), undo: false });
     tape.stop(Outcome::Aborted, &reason);
     tape
 }
