@@ -178,6 +178,20 @@ ORIGIN_PATCH = {
     "required": True,
     "schema": {"type": "object", "required": ["properties"], "properties": {"properties": ORIGIN_BODY["properties"]["properties"]}},
 }
+# As the service writes it in Azure-AsyncOperation.
+ORIGIN_RESULT = (
+    GROUP + "/providers/Microsoft.Cdn/operationresults/{operationId}/profileresults/{profileName}"
+    "/origingroupresults/{originGroupName}/originresults/{originName}"
+)
+MONITOR = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": TEXT,
+        "error": {"type": "object", "properties": {"code": TEXT, "message": TEXT}},
+        "properties": {"type": "object"},
+    },
+}
 ONE_ORIGIN = f"{ORIGIN_GROUP}/origins/{{originName}}"
 
 BY_HAND = {
@@ -239,6 +253,9 @@ BY_HAND = {
                 ),
                 "x-ms-long-running-operation": True,
             },
+        },
+        ORIGIN_RESULT: {
+            "get": by_hand("AFDOrigins_UpdateResult", FRONT_DOOR, ORIGIN_RESULT, {"200": {"schema": MONITOR}})
         },
         f"{ORIGIN_GROUP}/origins": {
             "get": by_hand(

@@ -82,8 +82,12 @@ fn requests_and_answers_are_as_microsoft_describes_them() {
     }
     let mistakes: Vec<String> = court.mistakes.iter().map(|(what, times)| format!("{what} ({times} times)")).collect();
     assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));
+    assert!(OPERATIONS.is_sorted());
     let seen: Vec<&str> = court.seen.keys().map(String::as_str).collect();
-    assert_eq!(seen, OPERATIONS, "operations that were used, and the table of them");
+    let unlisted: Vec<&&str> = seen.iter().filter(|id| !OPERATIONS.contains(id)).collect();
+    assert!(unlisted.is_empty(), "used, and not in OPERATIONS: {unlisted:#?}");
+    let unused: Vec<&&str> = OPERATIONS.iter().filter(|id| !seen.contains(id)).collect();
+    assert!(unused.is_empty(), "in OPERATIONS, and not answered with success once: {unused:#?}");
     for (number, departure) in DEPARTURES.iter().enumerate() {
         assert!(court.met.contains_key(&number), "{} {} is not met any more", departure.operation, departure.place);
         assert!(!departure.reason.is_empty());

@@ -264,3 +264,93 @@ fn remove(value: &mut Value, steps: &[&str]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderName, HeaderValue, Method};
+
+    use super::*;
+
+    const RECORD: &str = "https://management.azure.com/subscriptions/00000000-0000-0000-0000-000000000001\
+        /resourceGroups/rg/providers/Microsoft.Network/dnsZones/contoso.com/CNAME/api?api-version=2018-05-01";
+
+    /// A record set is written and shown as it should be.
+    fn good() -> Exchanged {
+        let body = json!({ "properties": { "TTL": 60, "CNAMERecord": { "cname": "a.example" } } });
+        let headers = [("content-type", "application/json"), ("if-match", "x"), ("x-ms-request-id", "y")];
+        let headers: HeaderMap = headers
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .into_iter()
+            .collect();
+        let mut asked = headers.clone();
+        asked.remove("x-ms-request-id");
+        let body = Bytes::from(body.to_string());
+        Exchanged {
+            method: Method::PUT,
+            url: RECORD.to_owned(),
+            headers: asked,
+            body: body.clone(),
+            answer: Some((StatusCode::OK, headers, body)),
+        }
+    }
+
+    fn found(exchanged: &Exchanged) -> Vec<String> {
+        let mut court = Court::new(&[]);
+        court.hold(exchanged);
+        court.mistakes.into_keys().collect()
+    }
+
+    fn wrong(said: &str, change: impl FnOnce(&mut Exchanged)) {
+        let mut exchanged = good();
+        change(&mut exchanged);
+        let mistakes = found(&exchanged);
+        assert!(mistakes.len() == 1 && mistakes[0].contains(said), "wanted `{said}`: {mistakes:#?}");
+    }
+
+    fn answer(exchanged: &mut Exchanged) -> &mut (StatusCode, HeaderMap, Bytes) {
+        exchanged.answer.as_mut().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_mistake_is_found() {
+        assert_eq!(found(&good()), [""; 0]);
+        let value = HeaderValue::from_static("1");
+        wrong("no description has it", |it| it.method = Method::POST);
+        wrong("is not the description's 2018-05-01", |it| it.url = it.url.replace("05-01", "05-02"));
+        wrong("the query has `top`", |it| it.url.push_str("&top=1"));
+        wrong("the parameter `recordType`", |it| it.url = it.url.replace("/CNAME/", "/CNAMES/"));
+        wrong("the header `x-more`", |it| drop(it.headers.insert("x-more", value)));
+        wrong("the body is `text/plain`", |it| {
+            it.headers.insert("content-type", HeaderValue::from_static("text/plain"));
+        });
+        wrong("a body is required", |it| it.body = Bytes::new());
+        wrong("the body is not JSON", |it| it.body = Bytes::from_static(b"{"));
+        wrong("'ttl' was unexpected", |it| it.body = Bytes::from_static(br#"{"properties":{"ttl":60}}"#));
+        wrong("'fqdn' was unexpected", |it| it.body = Bytes::from_static(br#"{"properties":{"fqdn":"x"}}"#));
+        wrong("has no x-ms-request-id", |it| drop(answer(it).1.remove("x-ms-request-id")));
+        wrong("the answer 202 Accepted is not described", |it| answer(it).0 = StatusCode::ACCEPTED);
+        wrong("the answer 200 OK is not JSON", |it| answer(it).2 = Bytes::new());
+        wrong("is not of type \"integer\"", |it| answer(it).2 = Bytes::from_static(br#"{"properties":{"TTL":"1"}}"#));
+        wrong("'more' was unexpected", |it| answer(it).2 = Bytes::from_static(br#"{"more":1}"#));
+        wrong("the answer 412", |it| {
+            answer(it).0 = StatusCode::PRECONDITION_FAILED;
+            answer(it).2 = Bytes::from_static(br#"{"error":"stale"}"#);
+        });
+    }
+
+    #[test]
+    fn an_operation_that_goes_on_says_where_to_look() {
+        let restore = RECORD.split("/providers/").next().unwrap().to_owned()
+            + "/providers/Microsoft.ApiManagement/service/apim/restore?api-version=2024-05-01";
+        let body = json!({ "storageAccount": "a", "containerName": "c", "backupName": "b" });
+        let mut exchanged = Exchanged { method: Method::POST, url: restore, body: body.to_string().into(), ..good() };
+        exchanged.headers.remove("if-match");
+        *answer(&mut exchanged) = (StatusCode::ACCEPTED, good().answer.unwrap().1, Bytes::new());
+        assert_eq!(found(&exchanged).len(), 2, "of the description and of every long operation");
+        answer(&mut exchanged).1.insert("location", HeaderValue::from_static("https://management.azure.com/x"));
+        assert_eq!(found(&exchanged), [""; 0]);
+        answer(&mut exchanged).2 = Bytes::from_static(b"{}");
+        assert!(found(&exchanged)[0].contains("has a body, and none is described"));
+    }
+}
