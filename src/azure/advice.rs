@@ -15,9 +15,13 @@ pub(super) fn first_line(said: &str) -> String {
 const LONGEST: usize = 600;
 
 /// Codes of Entra ID (AADSTS…) and of `azure_identity`, with what helps.
-const KNOWN: [(&str, &str); 9] = [
+const KNOWN: [(&str, &str); 10] = [
     ("AADSTS7000215", "the client secret is wrong: use the secret's value, not its id"),
     ("AADSTS7000222", "the client secret has expired: make a new one and put it where the site file says"),
+    (
+        "AADSTS700027",
+        "the certificate is not registered with the application: upload its public part (App registrations, Certificates & secrets)",
+    ),
     ("AADSTS700016", "the application is not known in this tenant: check `client_id` and `tenant_id`"),
     ("AADSTS90002", "the tenant is not known: check `tenant_id` and the site's `cloud`"),
     ("AADSTS700024", "the federated token has expired: renew it, or use a credential that lives longer than a restore"),
@@ -40,6 +44,16 @@ pub(super) fn advise(credential: &Credential, said: &str) -> String {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE, and the pod's service account"
         }
         Credential::ClientSecret { .. } => "check `tenant_id`, `client_id`, the secret and the site's `endpoints.authority`",
+        Credential::ClientCertificate { .. } => {
+            "check `tenant_id`, `client_id`, that the certificate is registered with the application, and the site's `endpoints.authority`"
+        }
+        Credential::AzurePipelines { .. } => {
+            "check `tenant_id` and `client_id`, and the federated credential that the service connection names"
+        }
+        Credential::GithubActions { .. } => {
+            "check `tenant_id` and `client_id`, and the application's federated credential for this repository and branch"
+        }
+        Credential::Chain(_) => "see each of its credentials",
         Credential::Token(_) => "put a new access token where the site file says",
         Credential::Simulated => "use it with --simulate",
     }

@@ -69,12 +69,15 @@ fn foreign(error: HttpError) -> Error {
 
 /// The message of a certificate error somewhere in the causes.
 pub(super) fn certificate_problem(error: &Error) -> Option<String> {
+    cause::<HttpError>(error).filter(|ours| ours.kind == HttpErrorKind::Certificate).map(|ours| ours.message.clone())
+}
+
+/// An error of ours somewhere in the causes.
+pub(super) fn cause<E: StdError + 'static>(error: &Error) -> Option<&E> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(cause) = next {
-        if let Some(ours) = cause.downcast_ref::<HttpError>()
-            && ours.kind == HttpErrorKind::Certificate
-        {
-            return Some(ours.message.clone());
+        if let Some(ours) = cause.downcast_ref::<E>() {
+            return Some(ours);
         }
         next = cause.source();
     }

@@ -16,38 +16,48 @@ pub(super) fn read(reference: &SecretReference, environment: &Environment) -> Re
     read_secret(reference, environment, "the access token")
 }
 
-/// `what`: `the client secret`.
+/// One line. `what`: `the client secret`.
 pub(super) fn read_secret(
     reference: &SecretReference,
     environment: &Environment,
     what: &str,
 ) -> Result<SecretString, AzureError> {
-    let missing = |message: String, hint: String| AzureError {
-        hint: Some(hint),
-        ..AzureError::new(AzureErrorKind::Credential, message)
-    };
+    let text = read_text(reference, environment, what)?;
+    if text.expose_secret().contains(|c: char| c.is_control() || !c.is_ascii()) {
+        return Err(unusable(
+            format!("{what} in {} is not one line of ASCII", place(reference)),
+            "store the bare value, without quotes or JSON around it".to_owned(),
+        ));
+    }
+    Ok(text)
+}
+
+/// Several lines, without the white space around them.
+pub(super) fn read_text(
+    reference: &SecretReference,
+    environment: &Environment,
+    what: &str,
+) -> Result<SecretString, AzureError> {
     let text = match reference {
         SecretReference::Env(name) => environment
             .get(name)
-            .ok_or_else(|| missing(format!("{what} is not in the environment"), format!("set the variable {name}")))?,
+            .ok_or_else(|| unusable(format!("{what} is not in the environment"), format!("set the variable {name}")))?,
         SecretReference::File(path) => std::fs::read_to_string(path).map_err(|error| {
-            missing(
+            unusable(
                 format!("{what} cannot be read from {}: {error}", path.display()),
-                "check that the file exists and that you may read it".to_owned(),
+                "check that the file exists, is text, and that you may read it".to_owned(),
             )
         })?,
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(missing(format!("{what} is empty"), format!("put it into {}", place(reference))));
-    }
-    if text.contains(|c: char| c.is_control() || !c.is_ascii()) {
-        return Err(missing(
-            format!("{what} in {} is not one line of ASCII", place(reference)),
-            "store the bare value, without quotes or JSON around it".to_owned(),
-        ));
+        return Err(unusable(format!("{what} is empty"), format!("put it into {}", place(reference))));
     }
     Ok(text.to_owned().into())
+}
+
+fn unusable(message: String, hint: String) -> AzureError {
+    AzureError { hint: Some(hint), ..AzureError::new(AzureErrorKind::Credential, message) }
 }
 
 /// What to do when Azure refuses the ready token.

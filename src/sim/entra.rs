@@ -1,11 +1,11 @@
 //! Entra ID's token endpoint and the cloud's metadata: enough for the credentials that `azure_identity` has.
-//! Any client with any secret gets a token; none of them is looked at further or kept.
+//! Any client with any secret gets a token; none of them is looked at further or kept. An assertion is looked at.
 
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{
-    base64,
+    assertion, base64,
     exchange::{Desk, Incoming, Reply},
     state::Token,
 };
@@ -49,6 +49,9 @@ fn token(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
             let message = format!("AADSTS900144: The request body must contain the following parameter: '{wanted}'.");
             return refusal(StatusCode::BAD_REQUEST, "invalid_request", message);
         }
+    }
+    if let Some(refusal) = assertion::refuse(desk, &fields) {
+        return refusal;
     }
     let token = mint(desk);
     // Clients of this endpoint count real seconds.

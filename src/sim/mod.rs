@@ -30,6 +30,7 @@ mod apim;
 mod apim_lists;
 mod apim_shown;
 mod arm;
+mod assertion;
 mod blob;
 mod entra;
 mod exchange;

@@ -25,6 +25,10 @@ const DNS_PORT: u16 = 53;
 /// Resource manager, blobs and tokens in the world without sockets.
 pub(super) const FRONT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
+/// Names of the front besides those that the scenario makes: the cloud's own, and who vouches for clients.
+const FRONT_HOSTS: [&str; 4] =
+    ["management.azure.com", "login.microsoftonline.com", "dev.azure.com", "pipelines.actions.githubusercontent.com"];
+
 /// Which server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Server {
@@ -209,7 +213,7 @@ impl Desk<'_> {
         if let Some(place) = self.scenario.dns.name_servers.iter().position(|it| it.eq_ignore_ascii_case(name)) {
             return Some(address(listening, Server::Authoritative(place)).ip());
         }
-        let front = ["management.azure.com", "login.microsoftonline.com"].contains(&name)
+        let front = FRONT_HOSTS.contains(&name)
             || name.strip_suffix(".blob.core.windows.net") == Some(&self.scenario.storage.account.to_ascii_lowercase())
             || name.strip_suffix(".vault.azure.net") == Some(&self.scenario.vault.name.to_ascii_lowercase());
         front.then(|| local(FRONT))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::{
-    apim, arm, blob, entra,
+    apim, arm, assertion, blob, entra,
     exchange::{Answer, Desk, Door, Ending, Incoming, Reply},
     fault::{Act, Moment, Status},
     gateway,
@@ -96,7 +96,8 @@ fn handle(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
     if let Some(rest) = vault::path(desk, incoming, &host) {
         return vault::answer(desk, incoming, &rest);
     }
-    entra::answer(desk, incoming).unwrap_or_else(|| arm::answer(desk, incoming))
+    let identity = assertion::answer(desk, incoming).or_else(|| entra::answer(desk, incoming));
+    identity.unwrap_or_else(|| arm::answer(desk, incoming))
 }
 
 /// Places of the faults that strike this request. Of those that decide the answer, only the first does.

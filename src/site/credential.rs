@@ -9,12 +9,20 @@ use crate::runbook::{
     source::{Node, Value},
 };
 
-/// What this version can do.
-pub(super) const SUPPORTED: [&str; 5] =
-    ["azure-cli", "managed-identity", "workload-identity", "client-secret", "token"];
+pub(super) const FORMS: [&str; 9] = [
+    "azure-cli",
+    "managed-identity",
+    "workload-identity",
+    "client-secret",
+    "client-certificate",
+    "azure-pipelines",
+    "github-actions",
+    "token",
+    "chain",
+];
 
-/// What the format has and this version cannot do yet.
-const PLANNED: [&str; 4] = ["client-certificate", "azure-pipelines", "github-actions", "chain"];
+/// Beyond that somebody waits for minutes until the last one is asked.
+const LONGEST_CHAIN: usize = 8;
 
 const MANAGED_IDENTITY_KEYS: &[Key] = &[
     key("client_id", "client id of a user-assigned identity"),
@@ -32,6 +40,22 @@ const CLIENT_SECRET_KEYS: &[Key] = &[
     key("client_id", "client id of the application"),
     key("secret", "where the secret is: { env: NAME } or { file: PATH }"),
 ];
+
+const CLIENT_CERTIFICATE_KEYS: &[Key] = &[
+    key("tenant_id", "tenant"),
+    key("client_id", "client id of the application"),
+    key("certificate", "where certificate and private key are, in PEM form: { file: PATH } or { env: NAME }"),
+    key("password", "where the password of the private key is, when it has one"),
+];
+
+const AZURE_PIPELINES_KEYS: &[Key] = &[
+    key("tenant_id", "tenant"),
+    key("client_id", "client id of the application"),
+    key("service_connection_id", "id of the service connection, of workload identity federation"),
+];
+
+const GITHUB_ACTIONS_KEYS: &[Key] =
+    &[key("tenant_id", "tenant"), key("client_id", "client id of the application, with a federated credential")];
 
 const REFERENCE_KEYS: &[Key] =
     &[key("env", "environment variable that holds the secret"), key("file", "file that holds the secret")];
@@ -63,18 +87,50 @@ pub(super) fn credential(node: &Node<'_>, notebook: &mut Notebook) -> Option<Cre
             })
         }
         "client-secret" => client_secret(node, notebook),
+        "client-certificate" => client_certificate(node, notebook),
+        "azure-pipelines" => {
+            let fields = Fields::of(node, "`azure-pipelines`", AZURE_PIPELINES_KEYS, notebook)?;
+            let mut text = |name| required_text(&fields, name, "`azure-pipelines`", notebook);
+            let (tenant_id, client_id) = (text("tenant_id"), text("client_id"));
+            let service_connection_id = text("service_connection_id")?;
+            Some(Credential::AzurePipelines { tenant_id: tenant_id?, client_id: client_id?, service_connection_id })
+        }
+        "github-actions" => {
+            let fields = Fields::of(node, "`github-actions`", GITHUB_ACTIONS_KEYS, notebook)?;
+            let mut text = |name| required_text(&fields, name, "`github-actions`", notebook);
+            let (tenant_id, client_id) = (text("tenant_id"), text("client_id"));
+            Some(Credential::GithubActions { tenant_id: tenant_id?, client_id: client_id? })
+        }
         "token" => reference(node, "the token", notebook).map(Credential::Token),
         "simulated" => empty(node, "`simulated`", notebook).map(|()| Credential::Simulated),
-        planned if PLANNED.contains(&planned) => {
-            notebook.add(entry.key_span, mistake::credential_not_supported(planned, SUPPORTED));
-            None
-        }
+        "chain" => chain(node, notebook),
         other => {
-            let known = SUPPORTED.into_iter().chain(PLANNED);
-            notebook.add(entry.key_span, mistake::unknown_value("credential", other, known));
+            notebook.add(entry.key_span, mistake::unknown_value("credential", other, FORMS));
             None
         }
     }
+}
+
+/// Credentials in the order in which they are asked. A chain in a chain would be the same chain, longer.
+fn chain(node: &Node<'_>, notebook: &mut Notebook) -> Option<Credential> {
+    let items = fields::list(node, notebook)?;
+    if items.is_empty() || items.len() > LONGEST_CHAIN {
+        notebook.add(node.head(), mistake::chain_length(items.len(), LONGEST_CHAIN));
+        return None;
+    }
+    let mut links = Vec::new();
+    let mut whole = true;
+    for item in items {
+        match credential(item, notebook) {
+            Some(Credential::Chain(_)) => {
+                notebook.add(item.head(), mistake::chain_in_chain());
+                whole = false;
+            }
+            Some(link) => links.push(link),
+            None => whole = false,
+        }
+    }
+    whole.then_some(Credential::Chain(links))
 }
 
 fn empty(node: &Node<'_>, holder: &'static str, notebook: &mut Notebook) -> Option<()> {
@@ -102,15 +158,35 @@ fn optional_texts(
     Some(move |name: &str| texts.iter().find(|(key, _)| *key == name).map(|(_, text)| text.clone()))
 }
 
+fn required_text(fields: &Fields<'_, '_>, name: &str, holder: &'static str, notebook: &mut Notebook) -> Option<String> {
+    let node = fields.required(name, notebook)?;
+    fields::plain_text(node, holder, notebook).map(str::to_owned)
+}
+
 fn client_secret(node: &Node<'_>, notebook: &mut Notebook) -> Option<Credential> {
     let fields = Fields::of(node, "`client-secret`", CLIENT_SECRET_KEYS, notebook)?;
-    let mut text = |name| {
-        let node = fields.required(name, notebook)?;
-        fields::plain_text(node, "`client-secret`", notebook).map(str::to_owned)
-    };
+    let mut text = |name| required_text(&fields, name, "`client-secret`", notebook);
     let (tenant_id, client_id) = (text("tenant_id"), text("client_id"));
     let secret = fields.required("secret", notebook).and_then(|node| reference(node, "the secret", notebook));
     Some(Credential::ClientSecret { tenant_id: tenant_id?, client_id: client_id?, secret: secret? })
+}
+
+fn client_certificate(node: &Node<'_>, notebook: &mut Notebook) -> Option<Credential> {
+    let fields = Fields::of(node, "`client-certificate`", CLIENT_CERTIFICATE_KEYS, notebook)?;
+    let mut text = |name| required_text(&fields, name, "`client-certificate`", notebook);
+    let (tenant_id, client_id) = (text("tenant_id"), text("client_id"));
+    let certificate =
+        fields.required("certificate", notebook).and_then(|node| reference(node, "the certificate", notebook));
+    let password = match fields.get("password") {
+        None => None,
+        Some(node) => Some(reference(node, "the password", notebook)?),
+    };
+    Some(Credential::ClientCertificate {
+        tenant_id: tenant_id?,
+        client_id: client_id?,
+        certificate: certificate?,
+        password,
+    })
 }
 
 /// `{ env: NAME }` or `{ file: PATH }`. Anything else may be the secret itself and is never repeated.

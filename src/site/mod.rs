@@ -128,8 +128,28 @@ pub enum Credential {
         client_id: String,
         secret: SecretReference,
     },
+    ClientCertificate {
+        tenant_id: String,
+        client_id: String,
+        /// Certificate and private key, PEM.
+        certificate: SecretReference,
+        /// Of the private key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<SecretReference>,
+    },
+    AzurePipelines {
+        tenant_id: String,
+        client_id: String,
+        service_connection_id: String,
+    },
+    GithubActions {
+        tenant_id: String,
+        client_id: String,
+    },
     /// A ready access token.
     Token(SecretReference),
+    /// The first that gives a token; none is a chain.
+    Chain(Vec<Credential>),
     /// The in-process simulator gives tokens itself.
     Simulated,
 }

@@ -129,8 +129,13 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
     let parameters = fields.get("parameters").map(|node| parameters(node, notebook)).unwrap_or_default();
     let simulated = fields.get("simulated").and_then(|node| simulated(node, notebook));
     let (endpoints, credential) = (endpoints?, credential?);
-    if credential == Credential::Simulated && !is_loopback(&endpoints.resource_manager) {
-        let problem = mistake::unknown_value("credential for a real site", "simulated", super::credential::SUPPORTED);
+    let simulated_link = |one: &Credential| *one == Credential::Simulated;
+    let is_simulated = match &credential {
+        Credential::Chain(links) => links.iter().any(simulated_link),
+        alone => simulated_link(alone),
+    };
+    if is_simulated && !is_loopback(&endpoints.resource_manager) {
+        let problem = mistake::unknown_value("credential for a real site", "simulated", super::credential::FORMS);
         notebook.add(fields.get("credential")?.head(), problem);
     }
     let (ca_file, ca_place) = ca_file.unzip();

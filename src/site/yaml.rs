@@ -33,13 +33,13 @@ impl Site {
     }
 }
 
-fn credential(credential: &Credential) -> Value {
+fn credential(of: &Credential) -> Value {
     let form = |name: &str, fields: &[(&str, Option<Value>)]| {
         let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
         json!({ name: fields.collect::<Map<_, _>>() })
     };
     let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-    match credential {
+    match of {
         Credential::AzureCli => form("azure-cli", &[]),
         Credential::ManagedIdentity { client_id, resource_id } => {
             form("managed-identity", &[("client_id", text(client_id)), ("resource_id", text(resource_id))])
@@ -60,6 +60,27 @@ fn credential(credential: &Credential) -> Value {
                 ("secret", Some(reference(secret))),
             ],
         ),
+        Credential::ClientCertificate { tenant_id, client_id, certificate, password } => form(
+            "client-certificate",
+            &[
+                ("tenant_id", Some(json!(tenant_id))),
+                ("client_id", Some(json!(client_id))),
+                ("certificate", Some(reference(certificate))),
+                ("password", password.as_ref().map(reference)),
+            ],
+        ),
+        Credential::AzurePipelines { tenant_id, client_id, service_connection_id } => form(
+            "azure-pipelines",
+            &[
+                ("tenant_id", Some(json!(tenant_id))),
+                ("client_id", Some(json!(client_id))),
+                ("service_connection_id", Some(json!(service_connection_id))),
+            ],
+        ),
+        Credential::GithubActions { tenant_id, client_id } => {
+            form("github-actions", &[("tenant_id", Some(json!(tenant_id))), ("client_id", Some(json!(client_id)))])
+        }
+        Credential::Chain(links) => json!({ "chain": links.iter().map(credential).collect::<Vec<_>>() }),
         Credential::Token(token) => json!({ "token": reference(token) }),
         Credential::Simulated => form("simulated", &[]),
     }
@@ -94,6 +115,11 @@ mod tests {
             "{ workload-identity: { token_file: /var/token } }",
             "{ client-secret: { tenant_id: t, client_id: c, secret: { env: NAME } } }",
             "{ token: { file: /run/token } }",
+            "{ client-certificate: { tenant_id: t, client_id: c, certificate: { file: app.pem } } }",
+            "{ client-certificate: { tenant_id: t, client_id: c, certificate: { env: PEM }, password: { env: P } } }",
+            "{ azure-pipelines: { tenant_id: t, client_id: c, service_connection_id: s } }",
+            "{ github-actions: { tenant_id: t, client_id: c } }",
+            "{ chain: [{ managed-identity: }, { azure-cli: {} }, { token: { env: T } }] }",
         ] {
             round_trip(&format!(
                 "version: 1\ncredential: {credential}\nparameters: {{ a: [1, \"x\\n\\u00e4'\"], b: true }}\n"

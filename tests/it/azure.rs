@@ -1,7 +1,10 @@
 //! The Azure clients against real sockets: what is repeated and what never, where tokens go, what answers mean.
 
+mod assertions;
 mod blobs;
+mod chain;
 mod clients;
+mod clouds;
 mod credential;
 mod key_vault;
 mod operation;

@@ -83,7 +83,7 @@ codes! {
     // Site files.
     InlineSecret = "inline-secret",
     CredentialCount = "credential-count",
-    CredentialNotSupported = "credential-not-supported",
+    BadChain = "bad-chain",
     EndpointsNotCustom = "endpoints-not-custom",
     PlainHttp = "plain-http",
     BadAddress = "bad-address",

@@ -393,9 +393,18 @@ pub fn credential_count(names: &[&str]) -> Problem {
     Problem::new(Code::CredentialCount, message, "name exactly one, for example `credential: { azure-cli: {} }`")
 }
 
-pub fn credential_not_supported<'a>(found: &str, supported: impl IntoIterator<Item = &'a str>) -> Problem {
-    let message = format!("the credential `{found}` is not supported yet by this version");
-    Problem::new(Code::CredentialNotSupported, message, format!("use {}", one_of(supported)))
+pub fn chain_length(found: usize, most: usize) -> Problem {
+    let message = match found {
+        0 => "the chain names no credential".to_owned(),
+        found => format!("the chain names {found} credentials, more than {most}"),
+    };
+    let help = "list them in the order in which they are asked: `chain: [{ managed-identity: {} }, { azure-cli: {} }]`";
+    Problem::new(Code::BadChain, message, help)
+}
+
+pub fn chain_in_chain() -> Problem {
+    let help = "list its credentials in the outer chain, in the order in which they are asked";
+    Problem::new(Code::BadChain, "a chain stands inside a chain", help)
 }
 
 pub fn endpoints_not_custom() -> Problem {
