@@ -38,4 +38,36 @@ pub(super) const CODES: &[Code] = &[
         "the account's settings could not be read",
         "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",
     ),
+    blocker(
+        "storage-cors",
+        "the account's blob service has CORS rules, which break backup and restore",
+        "remove the CORS rules from the storage account's blob service",
+    )
+    .with("an `apim.backup` step"),
+    warning(
+        "storage-cors-unknown",
+        "it is not known whether the account's blob service has CORS rules",
+        "grant Microsoft.Storage/storageAccounts/blobServices/read, or look in the portal",
+    )
+    .with("an `apim.backup` step"),
+    blocker(
+        "storage-unreadable",
+        "the container that a backup goes to cannot be listed",
+        "grant `Storage Blob Data Contributor` on the account to the credential's identity: it writes the manifest",
+    )
+    .with("an `apim.backup` step"),
+    blocker(
+        "container-missing",
+        "there is no such container for a backup",
+        "create it: `az storage container create`; Azure may not make it by itself",
+    )
+    .seen_in("clean")
+    .with("an `apim.backup` step to another container"),
+    blocker(
+        "backup-exists",
+        "a backup would overwrite a blob",
+        "leave `name` out to have one made of the service's name and the time, or give another",
+    )
+    .seen_in("clean")
+    .with("an `apim.backup` step with the name of a blob"),
 ];

@@ -23,6 +23,11 @@ fn runbook(row: &Code) -> String {
         )
     };
     let access = "access: system-assigned-identity";
+    let backup = |container: &str, name: &str| {
+        let service = "service: \"${{ params.standby }}\", storage: \"${{ params.storage }}\"";
+        let arguments = format!("{service}, container: {container}, access: system-assigned-identity{name}");
+        ("steps:\n", format!("steps:\n  - id: take\n    do: {{ apim.backup: {{ {arguments} }} }}\n"))
+    };
     let (from, to) = match row.code {
         "shared-key-disabled" | "storage-firewall-same-region" => (access, "access: access-key".to_owned()),
         "access-key-missing" => (access, "access: access-key, access_key: { env: NO_SUCH_KEY }".to_owned()),
@@ -42,6 +47,9 @@ fn runbook(row: &Code) -> String {
             "expect_tier: \"${{ steps.find-backup.backup.nothing }}\"\n".to_owned(),
         ),
         "argument" => ("prefix: \"${{ params.active.name }}-\"", "margin: \"${{ params.container }}\"".to_owned()),
+        "storage-cors" | "storage-cors-unknown" | "storage-unreadable" => backup("apim-backups", ""),
+        "container-missing" => backup("elsewhere", ""),
+        "backup-exists" => backup("apim-backups", ", name: apim-contoso-west-20261122T210000Z.apimbackup"),
         "program-not-found" => {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }
