@@ -98,7 +98,7 @@ impl TokenSource {
         let credential = &self.credentials[place];
         if let Credential::Token(reference) = credential {
             // Read every time: whoever renews it writes it where it stands.
-            return ready_token::read(reference, &self.surroundings.environment);
+            return ready_token::read(reference, &self.surroundings.environment, scope);
         }
         let kept = &mut self.kept.lock().await[place];
         if fresh {

@@ -11,9 +11,44 @@ use crate::site::SecretReference;
 
 use super::{AzureError, AzureErrorKind, Environment};
 
-/// Read anew every time, without the white space around it.
-pub(super) fn read(reference: &SecretReference, environment: &Environment) -> Result<SecretString, AzureError> {
-    read_secret(reference, environment, "the access token")
+/// Read anew every time, without the white space around it. Where there are several, one a line, the one for `scope`: a
+/// token is for the resource manager or for storage, never for both.
+pub(super) fn read(
+    reference: &SecretReference,
+    environment: &Environment,
+    scope: &str,
+) -> Result<SecretString, AzureError> {
+    let text = read_text(reference, environment, WHAT)?;
+    let tokens: Vec<&str> = text.expose_secret().split_whitespace().collect();
+    if tokens.len() == 1 || !tokens.iter().all(|token| claims(token).is_some()) {
+        return read_secret(reference, environment, WHAT);
+    }
+    let wanted = audience(scope);
+    let fits = |token: &&&str| {
+        claims(token).and_then(|claims| Some(audience(claims.get("aud")?.as_str()?))).is_some_and(|aud| aud == wanted)
+    };
+    tokens.iter().find(fits).map(|token| (**token).to_owned().into()).ok_or_else(|| {
+        unusable(
+            format!("none of the access tokens in {} is for {wanted}", place(reference)),
+            format!("add the one that `az account get-access-token --scope {scope} --query accessToken -o tsv` prints"),
+        )
+    })
+}
+
+const WHAT: &str = "the access token";
+
+/// What a token is for, in one spelling: the resource manager has an older name, and each has an id of its application.
+fn audience(text: &str) -> String {
+    const SAME: [(&str, &str); 6] = [
+        ("https://management.core.windows.net", "https://management.azure.com"),
+        ("https://management.core.usgovcloudapi.net", "https://management.usgovcloudapi.net"),
+        ("https://management.core.chinacloudapi.cn", "https://management.chinacloudapi.cn"),
+        ("797f4846-ba00-4fd7-ba43-dac1f8f63013", "https://management.azure.com"),
+        ("e406a681-f3d4-42a8-90b6-c2b029497af1", "https://storage.azure.com"),
+        ("cfa8b339-82a2-471a-a3c9-0fc0be7a4093", "https://vault.azure.net"),
+    ];
+    let bare = text.strip_suffix("/.default").unwrap_or(text).trim_end_matches('/').to_ascii_lowercase();
+    SAME.iter().find(|(other, _)| *other == bare).map_or(bare, |(_, name)| (*name).to_owned())
 }
 
 /// One line. `what`: `the client secret`.
@@ -63,21 +98,29 @@ fn unusable(message: String, hint: String) -> AzureError {
 /// What to do when Azure refuses the ready token.
 pub(super) fn why_refused(reference: &SecretReference, environment: &Environment, now: Timestamp) -> String {
     let place = place(reference);
-    let end = read(reference, environment).ok().and_then(|token| end(&token));
-    match end {
+    let text = read_text(reference, environment, WHAT).ok();
+    let tokens = text.iter().flat_map(|text| text.expose_secret().split_whitespace());
+    // Of several, the one that ends first.
+    match tokens.filter_map(end).min() {
         Some(end) if end <= now => format!("the access token in {place} ended at {end}; put a new one there"),
         Some(end) => format!(
-            "the access token in {place} is valid until {end}; check that it is for this cloud's resource manager and tenant"
+            "the access token in {place} is valid until {end}; check that it is for this cloud and tenant, and for what was \
+             asked: the resource manager and storage take one of their own each, one a line"
         ),
         None => format!("put a new access token into {place}"),
     }
 }
 
-/// `exp` of a JSON web token. None for every other token.
-fn end(token: &SecretString) -> Option<Timestamp> {
-    let payload = token.expose_secret().split('.').nth(1)?;
-    let claims: Value = serde_json::from_slice(&base64::decode_url_safe(payload).ok()?).ok()?;
-    Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
+/// Of a JSON web token. None for every other token.
+fn claims(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    serde_json::from_slice(&base64::decode_url_safe(payload).ok()?).ok()
+}
+
+/// `exp`.
+fn end(token: &str) -> Option<Timestamp> {
+    Timestamp::from_second(claims(token)?.get("exp")?.as_i64()?).ok()
 }
 
 fn place(reference: &SecretReference) -> String {
@@ -96,7 +139,9 @@ mod tests {
     }
 
     fn of(token: &str) -> Result<String, AzureError> {
-        read(&SecretReference::Env("T".to_owned()), &environment(token)).map(|token| token.expose_secret().to_owned())
+        let scope = "https://management.azure.com/.default";
+        read(&SecretReference::Env("T".to_owned()), &environment(token), scope)
+            .map(|token| token.expose_secret().to_owned())
     }
 
     #[test]
@@ -105,6 +150,25 @@ mod tests {
         assert!(of("{\n\"accessToken\": \"abc\"\n}").unwrap_err().message.contains("not one line"));
         assert!(of("").unwrap_err().hint.unwrap().contains('T'));
         assert!(of("  ").unwrap_err().message.contains("empty"));
+    }
+
+    fn token(aud: &str) -> String {
+        format!("e30.{}.c2ln", base64::encode_url_safe(format!(r#"{{"aud":"{aud}","exp":1790000000}}"#)))
+    }
+
+    #[test]
+    fn of_several_tokens_each_scope_gets_its_own() {
+        let (manager, storage) = (token("https://management.core.windows.net/"), token("https://storage.azure.com"));
+        let environment = environment(&format!("{manager}\n{storage}\n"));
+        let of = |scope: &str| {
+            let read = read(&SecretReference::Env("T".to_owned()), &environment, scope);
+            read.map(|token| token.expose_secret().to_owned())
+        };
+        assert_eq!(of("https://management.azure.com/.default").unwrap(), manager);
+        assert_eq!(of("https://storage.azure.com/.default").unwrap(), storage);
+        let missing = of("https://vault.azure.net/.default").unwrap_err();
+        assert!(missing.message.ends_with("is for https://vault.azure.net"), "{missing}");
+        assert!(missing.hint.unwrap().contains("az account get-access-token --scope https://vault.azure.net/.default"));
     }
 
     #[test]

@@ -135,3 +135,42 @@ fn secrets_do_not_print() {
     let (_, environment) = ready("s3cret");
     assert!(!format!("{environment:?}").contains("s3cret"));
 }
+
+/// As in docs/how-to/break-glass.md: two tokens in one file, each to where it belongs, and new ones without a restart.
+#[tokio::test]
+async fn of_two_ready_tokens_each_goes_to_where_it_belongs() {
+    let token = |aud: &str, mark: &str| {
+        let claims = json!({ "aud": aud, "exp": 4_102_444_800_i64, "mark": mark }).to_string();
+        format!("e30.{}.c2ln", azure_core::base64::encode_url_safe(claims))
+    };
+    let of = |mark: &str| {
+        [token("https://management.core.windows.net/", mark), token("https://storage.azure.com", mark)]
+            .map(|one| one + "\n")
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    let listing = "<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>";
+    let server = Server::start(move |_, seen| {
+        let lists = seen.target.contains("comp=list");
+        answer(200, if lists { listing } else { "{}" })
+    })
+    .await;
+    let credential = Credential::Token(SecretReference::File(file.clone()));
+    let site = Site::with(&server.url(), http(), (credential, Environment::of([])));
+    let mut expected = Vec::new();
+    for mark in ["first", "second"] {
+        let tokens = of(mark);
+        fs::write(&file, tokens.concat()).unwrap();
+        site.arm.get(site.arm.url(&service(), "", VERSION)).await.unwrap();
+        site.arm.blobs(&site.endpoints).list("stdr", "backups", "").await.unwrap();
+        expected.extend(tokens.map(|token| format!("Bearer {}", token.trim())));
+    }
+    let sent: Vec<_> = server.seen().iter().map(|seen| seen.header("authorization").to_owned()).collect();
+    assert_eq!(sent, expected);
+
+    fs::write(&file, of("third")[0].repeat(2)).unwrap();
+    let error = site.arm.blobs(&site.endpoints).list("stdr", "backups", "").await.unwrap_err();
+    assert!(error.message.ends_with("is for https://storage.azure.com"), "{error}");
+    assert!(error.hint.unwrap().contains("az account get-access-token --scope https://storage.azure.com/.default"));
+    assert_eq!(server.seen().len(), 4, "nothing is sent with a token that is not for it");
+}
