@@ -12,6 +12,7 @@ use super::{
     error,
     fact::{Facts, note},
     manifest::{self, Manifest},
+    readiness::backups,
 };
 use crate::{
     azure::{AzureError, AzureErrorKind, storage::Blobs},
@@ -55,6 +56,7 @@ pub async fn probe(arguments: &FindLatest, context: &Context) -> Result<Probe, S
             "check that backups are still being made; there is nothing to fall back to",
         ));
     }
+    findings.extend(backups::judge(&found.chosen, found.backup.manifest.is_some(), &found.choice.rejected, found.now));
     Ok(Probe {
         summary: format!(
             "restores from `{}`, {} old, the newest of {} usable backups",

@@ -174,7 +174,7 @@ impl Service {
     }
 }
 
-/// How a service reads or writes a backup.
+/// How the standby reads the backup.
 #[derive(Clone, Debug)]
 pub enum StorageAccess {
     AccessKey(SecretString),
@@ -185,9 +185,8 @@ pub enum StorageAccess {
     },
 }
 
-/// What a backup and a restore are asked with: Azure's `ApiManagementServiceBackupRestoreParameters`.
 #[derive(Clone, Debug)]
-pub struct BackupRestoreRequest {
+pub struct RestoreRequest {
     /// Name, not an id.
     pub storage_account: String,
     pub container: String,
@@ -196,7 +195,7 @@ pub struct BackupRestoreRequest {
     pub access: StorageAccess,
 }
 
-impl BackupRestoreRequest {
+impl RestoreRequest {
     /// The body as it is sent, with `***` for the access key.
     pub fn masked(&self) -> Value {
         self.body("***")
@@ -231,7 +230,7 @@ impl BackupRestoreRequest {
     }
 }
 
-/// A backup or a restore that Azure took.
+/// A restore that Azure took.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// None: the answer named no URL; watch the service itself.
@@ -252,28 +251,12 @@ pub fn restore_url(arm: &Arm, id: &ResourceId) -> Url {
     arm.url(id, "/restore", API_VERSION)
 }
 
-pub fn backup_url(arm: &Arm, id: &ResourceId) -> Url {
-    arm.url(id, "/backup", API_VERSION)
-}
-
 /// Sent at most once; see [`Arm::post_once`].
 ///
 /// # Errors
 /// `delivery` tells whether the restore may have begun all the same.
-pub async fn restore(arm: &Arm, id: &ResourceId, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
-    post(arm, restore_url(arm, id), request).await
-}
-
-/// As [`restore`]: the same body, the same answers.
-///
-/// # Errors
-/// `delivery` tells whether the backup may have begun all the same.
-pub async fn backup(arm: &Arm, id: &ResourceId, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
-    post(arm, backup_url(arm, id), request).await
-}
-
-async fn post(arm: &Arm, url: Url, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
-    let reply = arm.post_once(url, request.unmasked()).await?;
+pub async fn restore(arm: &Arm, id: &ResourceId, request: &RestoreRequest) -> Result<Accepted, AzureError> {
+    let reply = arm.post_once(restore_url(arm, id), request.unmasked()).await?;
     Ok(Accepted {
         operation: Operation::from_reply(&reply),
         request_id: reply.request_id,

@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    TokenSource,
+    Budget, TokenSource,
     exchange::{self, Answer, Call, Exchange, LONGEST_WAIT, Repeat},
     refusal, retry_after,
 };
@@ -172,7 +172,8 @@ impl Arm {
     pub fn new(http: Http, endpoints: &Endpoints, tokens: Arc<TokenSource>, clock: Clock) -> Result<Self, String> {
         let origin = base_url(&endpoints.resource_manager)?;
         let scope = endpoints.scope.clone();
-        let exchange = Exchange { http, tokens: Arc::clone(&tokens), clock, scope, origin, sink: None };
+        let exchange =
+            Exchange { http, tokens: Arc::clone(&tokens), clock, scope, origin, sink: None, budget: Arc::default() };
         Ok(Self { tokens, exchange })
     }
 
@@ -182,6 +183,11 @@ impl Arm {
         let mut arm = self.clone();
         arm.exchange.sink = Some(sink);
         arm
+    }
+
+    /// What is left of the requests that the resource manager takes.
+    pub fn budget(&self) -> &Budget {
+        &self.exchange.budget
     }
 
     /// `suffix` begins with a slash or is empty: `/restore`.

@@ -172,6 +172,7 @@ impl Blobs {
             scope: SCOPE.to_owned(),
             origin: base.clone(),
             sink: self.sink.clone(),
+            budget: Arc::default(),
         };
         Ok((exchange, base))
     }

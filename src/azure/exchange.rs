@@ -26,7 +26,7 @@ use crate::{
     net::{Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse},
 };
 
-use super::{AzureError, AzureErrorKind, Notice, NoticeSink, TokenSource, retry_after::retry_after};
+use super::{AzureError, AzureErrorKind, Budget, Notice, NoticeSink, TokenSource, retry_after::retry_after};
 
 /// Longest obeyed Retry-After. ARM's buckets refill within seconds; a service that asks for more is asked again by then,
 /// so that nobody sits in front of an hour's silence during an outage.
@@ -89,6 +89,8 @@ pub(super) struct Exchange {
     /// Tokens go here and nowhere else.
     pub origin: Url,
     pub sink: Option<NoticeSink>,
+    /// Shared by all copies.
+    pub budget: Arc<Budget>,
 }
 
 /// What to do after one attempt.
@@ -182,6 +184,9 @@ impl Exchange {
         request.headers.insert(CLIENT_REQUEST_ID, text(&id));
         request.headers.insert(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"));
         let outcome = self.http.send(request).await;
+        if let Ok(response) = &outcome {
+            self.budget.note(&response.headers);
+        }
         match &outcome {
             Ok(response) => tracing::debug!(
                 method = %call.method,

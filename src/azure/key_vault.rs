@@ -124,6 +124,7 @@ impl KeyVaults {
             scope: endpoints.key_vault_scope(),
             origin: base,
             sink: None,
+            budget: Arc::default(),
         };
         let mut call = Call::new(Method::GET, url, Repeat::Safe);
         call.max_body = LARGEST_ANSWER;

@@ -173,7 +173,7 @@ fn missing_permission(code: Option<&str>, message: &str) -> String {
 }
 
 /// The narrowest built-in role that holds a permission which this tool needs.
-fn role_for(action: &str) -> Option<&'static str> {
+pub fn role_for(action: &str) -> Option<&'static str> {
     const ROLES: [(&str, &str); 7] = [
         ("microsoft.apimanagement/service/backup/action", "API Management Service Operator Role"),
         ("microsoft.apimanagement/service/restore/action", "API Management Service Operator Role"),

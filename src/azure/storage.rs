@@ -39,9 +39,31 @@ pub struct Account {
 
 /// The account as ARM tells it.
 pub async fn account(arm: &Arm, id: &ResourceId) -> Result<Account, AzureError> {
-    let body: Value = arm.get(arm.url(id, "", API_VERSION)).await?.body;
+    Ok(told(&arm.get(arm.url(id, "", API_VERSION)).await?.body, id))
+}
+
+/// The account, and when the copy of a geo-redundant one was last whole: what is newer may not survive a failover of the
+/// account.
+pub async fn account_and_last_sync(
+    arm: &Arm,
+    id: &ResourceId,
+) -> Result<(Account, Option<jiff::Timestamp>), AzureError> {
+    let mut url = arm.url(id, "", API_VERSION);
+    url.query_pairs_mut().append_pair("$expand", "geoReplicationStats");
+    let body: Value = arm.get(url).await?.body;
+    let last_sync = body.pointer("/properties/geoReplicationStats/lastSyncTime").and_then(Value::as_str);
+    Ok((told(&body, id), last_sync.and_then(|text| text.parse().ok())))
+}
+
+/// How many CORS rules the blob service has: any of them breaks backup and restore (azure-facts 1.4).
+pub async fn cors_rules(arm: &Arm, id: &ResourceId) -> Result<usize, AzureError> {
+    let body: Value = arm.get(arm.url(id, "/blobServices/default", API_VERSION)).await?.body;
+    Ok(body.pointer("/properties/cors/corsRules").and_then(Value::as_array).map_or(0, Vec::len))
+}
+
+fn told(body: &Value, id: &ResourceId) -> Account {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    Ok(Account {
+    Account {
         name: text("/name").unwrap_or_else(|| id.name().to_owned()),
         location: text("/location"),
         sku: text("/sku/name"),
@@ -54,7 +76,7 @@ pub async fn account(arm: &Arm, id: &ResourceId) -> Result<Account, AzureError> 
         public_network_access: text("/properties/publicNetworkAccess"),
         network_bypass: text("/properties/networkAcls/bypass"),
         network_default_action: text("/properties/networkAcls/defaultAction"),
-    })
+    }
 }
 
 /// A key with permission `Full`.
@@ -79,10 +101,4 @@ pub async fn list_keys(arm: &Arm, id: &ResourceId) -> Result<SecretString, Azure
             )
         },
     )
-}
-
-/// How many CORS rules the blob service has: any of them breaks backup and restore (azure-facts 1.4).
-pub async fn cors_rules(arm: &Arm, id: &ResourceId) -> Result<usize, AzureError> {
-    let body: Value = arm.get(arm.url(id, "/blobServices/default", API_VERSION)).await?.body;
-    Ok(body.pointer("/properties/cors/corsRules").and_then(Value::as_array).map_or(0, Vec::len))
 }

@@ -11,20 +11,23 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::{
     Certainty, FORMAT, Forced, Plan, PlannedStep,
+    digest::digest,
     facts::{Finding, Probe, gather},
     graph::Graph,
     recovery,
 };
 use crate::{
-    action::{self, Call, Context},
+    action::{
+        self, Call, Context, permissions,
+        readiness::{self, Probed, Subjects},
+    },
     run::StepError,
-    runbook::{Mode, Retry, Runbook, Scope, Step, check_arguments, span},
+    runbook::{ActionKind, Mode, Retry, Runbook, Scope, Step, check_arguments, span},
     site::Site,
 };
 
@@ -84,7 +87,11 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     let needs = whole.needs_without(&whole_order, &left_out);
     let order: Vec<usize> = whole_order.into_iter().filter(|place| !left_out[*place]).collect();
     let mut scope = Scope::new(parameters.clone(), mode, None);
-    let drafts = probe_all(runbook, &order, &needs, &mut scope, forced.as_ref(), &context).await;
+    let subjects = Subjects::of(&foreseen(runbook, &order, &scope));
+    let (drafts, observed) = tokio::join!(
+        probe_all(runbook, &order, &needs, &mut scope, forced.as_ref(), &context),
+        readiness::observe(&subjects, &context),
+    );
     let mut findings = Vec::new();
     let mut steps = Vec::with_capacity(order.len());
     for (place, draft) in order.iter().zip(drafts) {
@@ -94,6 +101,8 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         let needs = needs[*place].iter().map(|need| runbook.steps[*need].id.clone()).collect();
         steps.push(planned_step(step, needs, draft));
     }
+    let probed: Vec<Probed<'_>> = steps.iter().map(probed).collect();
+    findings.extend(readiness::judge(&subjects, &observed, &probed, runbook.objectives.rto, &context));
     let mut plan = Plan {
         format: FORMAT,
         digest: String::new(),
@@ -121,6 +130,31 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     };
     conclude(&mut plan);
     plan
+}
+
+/// The steps with what is known of them before anything was asked, as far as it names something in Azure.
+fn foreseen(runbook: &Runbook, order: &[usize], scope: &Scope) -> Vec<readiness::Planned> {
+    let mut scope = scope.clone();
+    let mut all = Vec::new();
+    for step in order.iter().map(|place| &runbook.steps[*place]) {
+        let local = matches!(
+            step.action,
+            ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait
+        );
+        let skipped = || step.when.as_ref().is_some_and(|when| scope.condition(when) == Ok(false));
+        if local || skipped() {
+            continue;
+        }
+        // What cannot be resolved is a finding of the step.
+        let Ok((arguments, _)) = scope.resolve_known(&step.arguments) else { continue };
+        scope.set_predicted(step.id.clone(), permissions::foreseen(step.action, &arguments));
+        all.push(readiness::Planned { step: step.id.clone(), kind: step.action, arguments });
+    }
+    all
+}
+
+fn probed(step: &PlannedStep) -> Probed<'_> {
+    Probed { step: &step.id, kind: step.action, outputs: &step.probe.outputs, facts: &step.probe.facts }
 }
 
 fn planned_step(step: &Step, needs: Vec<crate::runbook::StepId>, draft: Draft) -> PlannedStep {
@@ -239,10 +273,10 @@ fn prepare(step: &Step, scope: &Scope, forced: Option<&Forced>) -> Prepared {
     if let Some(misfit) = check_arguments(step.action, &arguments).into_iter().next() {
         return blocked("argument", format!("`{}`: {}", misfit.field, misfit.message), misfit.help);
     }
-    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new(), forced: forced.cloned(), doubt: None })
+    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new(), forced: forced.cloned() })
 }
 
-async fn probe_one(kind: crate::runbook::ActionKind, call: Call, context: &Context) -> Draft {
+async fn probe_one(kind: ActionKind, call: Call, context: &Context) -> Draft {
     let probed = tokio::select! {
         biased;
         probed = action::probe(kind, &call, context) => probed,
@@ -305,69 +339,4 @@ fn conclude(plan: &mut Plan) {
     }
     plan.findings = gather(std::mem::take(&mut plan.findings));
     plan.digest = digest(plan);
-}
-
-/// SHA-256 over what the plan would do and the facts it rests on; the same on every machine and at every time.
-pub fn digest(plan: &Plan) -> String {
-    #[derive(Serialize)]
-    struct Digested<'a> {
-        format: u32,
-        runbook: &'a str,
-        mode: Mode,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        forced: Option<&'a Forced>,
-        endpoints: &'a crate::site::Endpoints,
-        parameters: &'a BTreeMap<String, Value>,
-        steps: Vec<DigestedStep<'a>>,
-        left_out: &'a [crate::runbook::StepId],
-    }
-    #[derive(Serialize)]
-    struct DigestedStep<'a> {
-        id: &'a str,
-        action: &'a str,
-        needs: &'a [crate::runbook::StepId],
-        when: Option<&'a str>,
-        timeout_ms: u128,
-        attempts: u32,
-        delay_ms: u128,
-        on_failure: crate::runbook::OnFailure,
-        arguments: &'a Map<String, Value>,
-        facts: BTreeMap<&'a str, &'a Value>,
-        requests: &'a [super::facts::PlannedRequest],
-    }
-    let steps = plan
-        .steps
-        .iter()
-        .map(|step| DigestedStep {
-            id: step.id.as_str(),
-            action: step.action.name(),
-            needs: &step.needs,
-            when: step.when.as_deref(),
-            timeout_ms: step.timeout.as_millis(),
-            attempts: step.retry.attempts,
-            delay_ms: step.retry.delay.as_millis(),
-            on_failure: step.on_failure,
-            arguments: &step.arguments,
-            facts: step
-                .probe
-                .facts
-                .iter()
-                .filter(|fact| !fact.volatile)
-                .map(|fact| (fact.name.as_str(), &fact.value))
-                .collect(),
-            requests: &step.probe.requests,
-        })
-        .collect();
-    let digested = Digested {
-        format: plan.format,
-        runbook: &plan.runbook_sha256,
-        mode: plan.mode,
-        forced: plan.forced.as_ref(),
-        endpoints: &plan.site.endpoints,
-        parameters: &plan.parameters,
-        steps,
-        left_out: &plan.left_out,
-    };
-    let bytes = serde_json::to_vec(&digested).expect("plans have text keys");
-    crate::run::journal::hex(&bytes)
 }

@@ -1,6 +1,7 @@
 //! Plans: complete, immutable, with a digest.
 
 pub mod codes;
+pub mod digest;
 pub mod facts;
 pub mod graph;
 pub mod make;

@@ -53,9 +53,7 @@ fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
         Some(_) => format!("{}://{}/{}/", incoming.scheme, incoming.authority, storage.account),
         None => format!("https://{}.blob.core.windows.net/", storage.account),
     };
-    Reply::json(
-        StatusCode::OK,
-        &json!({
+    let mut account = json!({
             "sku": { "name": storage.reach.sku, "tier": "Standard" },
             "kind": "StorageV2",
             "id": id(desk),
@@ -78,8 +76,19 @@ fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
                 "supportsHttpsTrafficOnly": true,
                 "accessTier": "Hot",
             },
-        }),
-    )
+    });
+    if let Some(secondary) = &reach.secondary {
+        account["properties"]["secondaryLocation"] = json!(compact(secondary));
+        account["properties"]["statusOfSecondary"] = json!("available");
+        if incoming.parameter("$expand").is_some_and(|it| it.eq_ignore_ascii_case("geoReplicationStats")) {
+            let lag = jiff::SignedDuration::try_from(reach.lag).unwrap_or(jiff::SignedDuration::MAX);
+            let last_sync = desk.now.checked_sub(lag).unwrap_or(jiff::Timestamp::MIN);
+            account["properties"]["geoReplicationStats"] = json!({
+                "status": "Live", "lastSyncTime": last_sync.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "canFailover": true,
+            });
+        }
+    }
+    Reply::json(StatusCode::OK, &account)
 }
 
 fn blob_service(desk: &Desk<'_>) -> Reply {

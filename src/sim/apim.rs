@@ -60,10 +60,11 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
         ["restore"] if incoming.method == Method::POST => start(desk, incoming, place, OperationKind::Restore),
         ["backup"] if incoming.method == Method::POST => start(desk, incoming, place, OperationKind::Backup),
         ["operationresults", _] if reads => poll(desk, incoming, place.rest[4]),
+        ["networkstatus"] if reads => apim_lists::network_status(desk, service),
         [collection] if reads && apim_lists::is_list(collection) => {
             apim_lists::answer(desk, incoming, &name, collection)
         }
-        [] | ["restore" | "backup"] | ["operationresults", _] => arm::no_method(incoming),
+        [] | ["restore" | "backup" | "networkstatus"] | ["operationresults", _] => arm::no_method(incoming),
         [collection] if apim_lists::is_list(collection) => arm::no_method(incoming),
         _ => arm::no_route(incoming),
     }

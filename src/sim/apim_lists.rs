@@ -87,25 +87,21 @@ pub(super) fn diagnostics(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_
     if incoming.method != Method::GET {
         return arm::no_method(incoming);
     }
-    Reply::json(StatusCode::OK, &json!({ "value": diagnostics_of(desk, service) }))
-}
-
-/// The diagnostic settings of a service, as Azure Monitor shows them.
-pub(super) fn diagnostics_of(desk: &Desk<'_>, service: &ServiceState) -> Value {
-    let (spec, group) = (&service.spec, &service.spec.group);
-    let groups = format!("/subscriptions/{}/resourceGroups/{group}/providers", desk.scenario.subscription);
-    let shown = spec.diagnostic_settings.iter().map(|name| {
-        let within = format!("{groups}/{KIND}/{}/providers/Microsoft.Insights/diagnosticSettings", spec.name);
+    let id = incoming.path.trim_end_matches('/');
+    let workspace = format!(
+        "/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.OperationalInsights/workspaces/logs",
+        desk.scenario.subscription
+    );
+    let shown = service.spec.diagnostic_settings.iter().map(|name| {
         json!({
-            "id": format!("{within}/{name}"), "type": "Microsoft.Insights/diagnosticSettings", "name": name,
+            "id": format!("{id}/{name}"), "type": "Microsoft.Insights/diagnosticSettings", "name": name,
             "properties": {
-                "workspaceId": format!("{groups}/Microsoft.OperationalInsights/workspaces/logs"),
-                "storageAccountId": null, "eventHubAuthorizationRuleId": null,
+                "workspaceId": workspace, "storageAccountId": null, "eventHubAuthorizationRuleId": null,
                 "logs": [{ "category": "GatewayLogs", "enabled": true }], "metrics": [],
             },
         })
     });
-    shown.collect()
+    Reply::json(StatusCode::OK, &json!({ "value": shown.collect::<Vec<Value>>() }))
 }
 
 /// `$skip` and `$top` as Azure's own links use them. `counted`: the list says how many there are on all pages.
@@ -128,4 +124,59 @@ fn page(desk: &Desk<'_>, incoming: &Incoming, all: Vec<Value>, counted: bool) ->
         list["count"] = json!(count);
     }
     Reply::json(StatusCode::OK, &list)
+}
+
+/// Services that were deleted a day ago, and whose names are kept for another day.
+pub(super) fn deleted(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
+    if incoming.method != Method::GET {
+        return arm::no_method(incoming);
+    }
+    let a_day = jiff::SignedDuration::from_hours(24);
+    let subscription = &desk.scenario.subscription;
+    let gone = desk.state.services.values().filter(|service| service.spec.condition.deleted);
+    let value: Vec<Value> = gone
+        .map(|service| {
+            let spec = &service.spec;
+            let location = super::state::compact(&spec.location);
+            json!({
+                "id": format!(
+                    "/subscriptions/{subscription}/providers/Microsoft.ApiManagement/locations/{location}/deletedservices/{}",
+                    spec.name
+                ),
+                "name": spec.name, "type": "Microsoft.ApiManagement/deletedservices", "location": spec.location,
+                "properties": {
+                    "serviceId": format!(
+                        "/subscriptions/{subscription}/resourceGroups/{}/providers/{KIND}/{}", spec.group, spec.name
+                    ),
+                    "deletionDate": (desk.state.started - a_day).to_string(),
+                    "scheduledPurgeDate": (desk.state.started + a_day).to_string(),
+                },
+            })
+        })
+        .collect();
+    Reply::json(StatusCode::OK, &json!({ "value": value, "nextLink": null }))
+}
+
+/// What a service depends on, in its one region.
+pub(super) fn network_status(desk: &Desk<'_>, service: &ServiceState) -> Reply {
+    let now = desk.now.to_string();
+    let failing = &service.spec.condition.network_failures;
+    let usual = ["Azure Storage", "Azure SQL Database", "Azure Key Vault"];
+    let names = usual.into_iter().chain(failing.iter().map(String::as_str).filter(|name| !usual.contains(name)));
+    let told: Vec<Value> = names
+        .map(|name| {
+            let bad = failing.iter().any(|failing| failing == name);
+            json!({
+                "name": name, "status": if bad { "failure" } else { "success" },
+                "error": if bad { "The connection timed out." } else { "" },
+                "lastUpdated": now, "lastStatusChange": desk.state.started.to_string(),
+                "resourceType": "External", "isOptional": false,
+            })
+        })
+        .collect();
+    let region = json!({
+        "location": service.spec.location,
+        "networkStatus": { "dnsServers": ["168.63.129.16"], "connectivityStatus": told },
+    });
+    Reply::json(StatusCode::OK, &json!([region]))
 }

@@ -123,9 +123,15 @@ fn hostnames(desk: &Desk<'_>, service: &ServiceState) -> Vec<Value> {
     }));
     let portals = service.spec.condition.portals.iter();
     all.extend(portals.map(|(kind, host)| {
+        let certificate = &super::gateway::custom(desk.authority, service, host).shown;
         json!({
             "type": kind, "hostName": host, "encodedCertificate": null, "keyVaultId": null,
-            "certificatePassword": null, "negotiateClientCertificate": false, "certificate": null,
+            "certificatePassword": null, "negotiateClientCertificate": false,
+            "certificate": {
+                "expiry": certificate.not_after.to_string(),
+                "thumbprint": certificate.thumbprint,
+                "subject": certificate.subject,
+            },
             "defaultSslBinding": false, "identityClientId": null,
             "certificateSource": "Custom", "certificateStatus": "Completed",
         })

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    account, apim, apim_lists,
+    account, apim, apim_lists, authorization,
     exchange::{Desk, Incoming, Reply, http_date},
     health,
     state::compact,
@@ -93,6 +93,9 @@ fn resource(desk: &mut Desk<'_>, incoming: &Incoming) -> Reply {
         return Reply::error(StatusCode::NOT_FOUND, "SubscriptionNotFound", message)
             .with("x-ms-failure-cause", "gateway");
     }
+    if let Some((scope, asked)) = authorization::split(rest) {
+        return authorization::answer(desk, incoming, scope, asked);
+    }
     let place = match rest {
         [] => return Reply::json(StatusCode::OK, &subscription_json(desk)),
         [groups, group] if groups.eq_ignore_ascii_case("resourceGroups") => return group_of(desk, incoming, group),
@@ -133,6 +136,9 @@ fn of_subscription(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> R
     }
     if place.is(&["Microsoft.ApiManagement", "service"]) {
         return apim::services(desk, incoming, place);
+    }
+    if place.is(&["Microsoft.ApiManagement", "deletedservices"]) {
+        return apim_lists::deleted(desk, incoming);
     }
     no_route(incoming)
 }
@@ -221,7 +227,7 @@ fn group_of(desk: &Desk<'_>, incoming: &Incoming, group: &str) -> Reply {
     )
 }
 
-fn group_not_found(group: &str) -> Reply {
+pub(super) fn group_not_found(group: &str) -> Reply {
     let message = format!("Resource group '{group}' could not be found.");
     Reply::error(StatusCode::NOT_FOUND, "ResourceGroupNotFound", message).with("x-ms-failure-cause", "gateway")
 }

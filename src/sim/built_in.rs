@@ -176,6 +176,7 @@ impl Default for NameService {
             lag: 2 * SECOND,
             resolvers: 2,
             delegated_to: Vec::new(),
+            hides_delegation: false,
             unknown: Vec::new(),
         }
     }

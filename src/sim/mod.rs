@@ -31,6 +31,7 @@ mod apim_lists;
 mod apim_shown;
 mod arm;
 mod assertion;
+mod authorization;
 mod blob;
 mod entra;
 mod exchange;

@@ -154,6 +154,9 @@ impl Desk<'_> {
             return answer(records, if known { ResponseCode::NoError } else { ResponseCode::NxDomain });
         };
         if relative == "@" {
+            if kind == RecordKind::Ns && self.scenario.dns.hides_delegation {
+                return answer(Vec::new(), ResponseCode::Refused);
+            }
             return answer(self.delegation(name, kind), ResponseCode::NoError);
         }
         let Some(cached) = self.cached(place, &relative, overstay) else {

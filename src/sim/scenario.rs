@@ -285,6 +285,8 @@ pub struct NameService {
     pub resolvers: usize,
     /// Name servers that the domain is delegated to; empty: those of the zone.
     pub delegated_to: Vec<String>,
+    /// Resolvers answer no question for name servers.
+    pub hides_delegation: bool,
     /// Name servers whose address no resolver knows.
     pub unknown: Vec<String>,
 }

@@ -85,6 +85,7 @@ FILES = {
         f"{AUTHORIZATION}/authorization-RoleDefinitionsCalls.json": [
             "Permissions_ListForResourceGroup",
             "Permissions_ListForResource",
+            "RoleDefinitions_Get",
         ],
         f"{AUTHORIZATION}/authorization-RoleAssignmentsCalls.json": ["RoleAssignments_ListForScope"],
     },

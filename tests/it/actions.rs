@@ -1,6 +1,5 @@
 //! Actions against the in-process simulator on the paused clock: each good path, and each hard case.
 
-mod backup;
 mod flip;
 mod gateway;
 mod holdings;
@@ -147,7 +146,7 @@ impl Stage {
 
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None }
+    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

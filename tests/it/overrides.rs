@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifeboat::{
-    plan::{Forced, facts::Severity, make::digest},
+    plan::{Forced, digest::digest, facts::Severity},
     report::{Commands, Standing, Status, Summary},
     run::{Event, Outcome, PowerCut, State, engine::Request},
     runbook::{Mode, StepId},

@@ -18,7 +18,7 @@ use lifeboat::{
 use crate::harness::{FLAGSHIP, Stage, on_paused_clock};
 
 /// The shipped scenario of this name.
-fn shipped(name: &str) -> Scenario {
+pub fn shipped(name: &str) -> Scenario {
     let file = format!("{}/examples/scenarios/readiness/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     read_scenario(Path::new(&file)).unwrap_or_else(|error| panic!("{error}"))
 }

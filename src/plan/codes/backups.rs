@@ -49,4 +49,20 @@ pub(super) const CODES: &[Code] = &[
     )
     .seen_in("unusable-newest")
     .with("a backup given by name"),
+    warning(
+        "newest-backup-unusable",
+        "backups newer than the one that would be restored are archived, empty or half copied",
+        "find out what moves or breaks new backups; the recovery point is older than it looks",
+    )
+    .seen_in("unusable-newest"),
+    warning(
+        "backup-without-manifest",
+        "the backup that would be restored has no manifest",
+        "take backups with `apim.backup`, which writes one: in an outage the active service cannot be asked",
+    ),
+    warning(
+        "backup-expires-soon",
+        "the newest usable backup expires within a week",
+        "find out why no newer backup was made",
+    ),
 ];

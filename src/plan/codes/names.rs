@@ -47,4 +47,24 @@ pub(super) const CODES: &[Code] = &[
         "a name server or resolver does not answer this machine",
         "let this machine ask it on port 53 over UDP and TCP, or name other servers in the site's `dns`",
     ),
+    blocker(
+        "zone-not-delegated",
+        "the domain is delegated to other name servers than those of the zone: a flip would be seen by nobody",
+        "delegate the domain to the zone's name servers at its registrar, or name the zone that is in use",
+    ),
+    warning(
+        "zone-delegation-differs",
+        "the domain is delegated to some of the zone's name servers, or to others too",
+        "make the delegation the zone's four name servers, and no others",
+    ),
+    warning(
+        "delegation-unverified",
+        "no resolver tells to which name servers the domain is delegated",
+        "let this machine ask its resolvers for NS records, or name others in the site's `dns.resolvers`",
+    ),
+    warning(
+        "ttl-exceeds-rto",
+        "caches may keep the old target for more than a quarter of the recovery time objective",
+        "lower the TTL before the day it matters (`dns.set-ttl`), and wait until the old one has run out",
+    ),
 ];

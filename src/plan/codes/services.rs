@@ -128,4 +128,90 @@ pub(super) const CODES: &[Code] = &[
         "this machine may be cut off itself: check its network and resolvers, or run from elsewhere",
     ),
     note("active-silent", "the active service does not answer", "expected in an outage"),
+    note(
+        "active-unverified",
+        "the active service cannot be asked, so it could not be compared with the standby",
+        "expected in an outage; on any other day let this credential and this machine reach it",
+    )
+    .seen_in("active-silent"),
+    blocker(
+        "standby-deleted",
+        "the standby was deleted less than two days ago; its name is kept, and it can be brought back",
+        "bring it back (`az rest --method put` with `properties.restore: true`), or purge it and build another",
+    ),
+    warning(
+        "platform-retired",
+        "the standby runs on a platform that Azure has retired",
+        "migrate it to stv2 (`az apim show` tells platformVersion)",
+    ),
+    blocker(
+        "api-version-too-old",
+        "the standby refuses the API version that this program speaks",
+        "lower `apiVersionConstraint.minApiVersion` of the service, or use a newer lifeboat",
+    ),
+    warning(
+        "network-failing",
+        "the standby does not reach something that it depends on",
+        "look at its Network status in the portal: a route, a firewall or a service endpoint is missing",
+    ),
+    warning(
+        "network-unverified",
+        "it is not known whether the standby reaches what it depends on",
+        "grant Microsoft.ApiManagement/service/networkStatus/read, or look at its Network status in the portal",
+    ),
+    warning(
+        "certificate-expires-soon",
+        "a certificate of the standby has less than 30 days left",
+        "renew it on both services; a restore brings no certificates",
+    ),
+    warning(
+        "certificate-not-ready",
+        "Azure has not put a certificate of the standby in place",
+        "look at the hostname in the portal; a vault that the service may not read is the usual cause",
+    ),
+    warning(
+        "active-identity-missing",
+        "the active service lacks the identity that the restore comes with, so it cannot write backups for it",
+        "assign the identity and grant it `Storage Blob Data Contributor`, or use `access: access-key` on both sides",
+    ),
+    warning(
+        "portal-hostname-differs",
+        "a hostname of portal or management, or its certificate, is not the same on both services",
+        "set the hostname up on the standby too; a restore does not bring it",
+    ),
+    warning(
+        "ca-certificates-differ",
+        "the services do not trust the same authorities",
+        "add the missing certificates of authorities to the standby; a restore does not bring them",
+    ),
+    warning(
+        "virtual-network-differs",
+        "the services stand differently in virtual networks",
+        "check that the standby reaches its backends, and its users reach it; a restore does not bring the setting",
+    ),
+    warning(
+        "identities-differ",
+        "the services do not have the same managed identities",
+        "assign the missing identities, and grant them what those of the active service hold",
+    ),
+    warning(
+        "diagnostic-settings-differ",
+        "the services do not have the same diagnostic settings",
+        "add the missing settings to the standby: without them nobody sees what it does",
+    ),
+    warning(
+        "protocols-differ",
+        "the services do not allow the same protocols and ciphers",
+        "set the same custom properties on the standby; old clients may fail, or weak ones pass",
+    ),
+    note(
+        "developer-portal-differs",
+        "the developer portal was not published alike on both services",
+        "publish it on the standby: its content is not in a backup",
+    ),
+    warning(
+        "inventory-unverified",
+        "something that a restore does not bring could not be compared",
+        "grant the read that the message names, or compare it by hand",
+    ),
 ];

@@ -38,36 +38,39 @@ pub(super) const CODES: &[Code] = &[
         "the account's settings could not be read",
         "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",
     ),
+    warning(
+        "storage-region",
+        "the account is in the region of the active service: a loss of the region takes the backups too",
+        "keep backups in an account in another region, or copy them there",
+    ),
+    warning(
+        "storage-primary-unavailable",
+        "the account's primary region does not answer",
+        "fail the account over, or use a copy in another account",
+    ),
+    warning(
+        "backup-not-replicated",
+        "the newest backup is younger than the geo-redundant copy that would have to stand in",
+        "count the recovery point from the last sync, or copy backups to an account in another region",
+    ),
     blocker(
         "storage-cors",
-        "the account's blob service has CORS rules, which break backup and restore",
+        "the blob service has CORS rules, which break backup and restore",
         "remove the CORS rules from the storage account's blob service",
-    )
-    .with("an `apim.backup` step"),
+    ),
     warning(
         "storage-cors-unknown",
-        "it is not known whether the account's blob service has CORS rules",
+        "it is not known whether the blob service has CORS rules",
         "grant Microsoft.Storage/storageAccounts/blobServices/read, or look in the portal",
-    )
-    .with("an `apim.backup` step"),
+    ),
     blocker(
-        "storage-unreadable",
-        "the container that a backup goes to cannot be listed",
-        "grant `Storage Blob Data Contributor` on the account to the credential's identity: it writes the manifest",
-    )
-    .with("an `apim.backup` step"),
-    blocker(
-        "container-missing",
-        "there is no such container for a backup",
-        "create it: `az storage container create`; Azure may not make it by itself",
-    )
-    .seen_in("clean")
-    .with("an `apim.backup` step to another container"),
-    blocker(
-        "backup-exists",
-        "a backup would overwrite a blob",
-        "leave `name` out to have one made of the service's name and the time, or give another",
-    )
-    .seen_in("clean")
-    .with("an `apim.backup` step with the name of a blob"),
+        "identity-role-missing",
+        "the standby's identity does not hold the role that lets it read the backup",
+        "grant `Storage Blob Data Contributor` on the account to the standby's identity",
+    ),
+    warning(
+        "roles-unverified",
+        "it is not known whether the standby's identity may read the backup",
+        "grant Microsoft.Authorization/roleAssignments/read, or look at the account's Access control",
+    ),
 ];

@@ -14,7 +14,7 @@ use crate::docs::check_generated;
 
 /// What has to be different besides the world, for the rows that say so: in the runbook's text.
 fn runbook(row: &Code) -> String {
-    let text = std::fs::read_to_string(FLAGSHIP).unwrap();
+    let mut text = std::fs::read_to_string(FLAGSHIP).unwrap();
     let by_name = |name: &str| {
         let account = "storage: \"${{ params.storage }}\", account: stcontosodr, container: apim-backups";
         (
@@ -23,12 +23,16 @@ fn runbook(row: &Code) -> String {
         )
     };
     let access = "access: system-assigned-identity";
-    let backup = |container: &str, name: &str| {
-        let service = "service: \"${{ params.standby }}\", storage: \"${{ params.storage }}\"";
-        let arguments = format!("{service}, container: {container}, access: system-assigned-identity{name}");
-        ("steps:\n", format!("steps:\n  - id: take\n    do: {{ apim.backup: {{ {arguments} }} }}\n"))
-    };
+    if row.code == "permissions-open" {
+        text = text
+            .replace("    needs: [approve]", "    needs: [approve, zone]")
+            .replace("steps:\n", "steps:\n  - id: zone\n    do: { command: { argv: [\"true\"], read_only: true } }\n");
+    }
     let (from, to) = match row.code {
+        "permissions-open" => (
+            "dns.flip-cname: { zone: \"${{ params.zone }}\"",
+            "dns.flip-cname: { zone: \"${{ steps.zone.stdout }}\"".to_owned(),
+        ),
         "shared-key-disabled" | "storage-firewall-same-region" => (access, "access: access-key".to_owned()),
         "access-key-missing" => (access, "access: access-key, access_key: { env: NO_SUCH_KEY }".to_owned()),
         "invalid-arguments" => (access, "access: user-assigned-identity".to_owned()),
@@ -47,9 +51,6 @@ fn runbook(row: &Code) -> String {
             "expect_tier: \"${{ steps.find-backup.backup.nothing }}\"\n".to_owned(),
         ),
         "argument" => ("prefix: \"${{ params.active.name }}-\"", "margin: \"${{ params.container }}\"".to_owned()),
-        "storage-cors" | "storage-cors-unknown" | "storage-unreadable" => backup("apim-backups", ""),
-        "container-missing" => backup("elsewhere", ""),
-        "backup-exists" => backup("apim-backups", ", name: apim-contoso-west-20261122T210000Z.apimbackup"),
         "program-not-found" => {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }

@@ -8,6 +8,8 @@ const PURE: &[&str] = &[
     "site",
     "style",
     "plan",
+    "plan::codes",
+    "plan::digest",
     "plan::graph",
     "plan::facts",
     "plan::text",
