@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{disk, figure::middle, runbook, stage::Stage};
+use crate::{
+    disk,
+    figure::{median, middle},
+    runbook,
+    stage::Stage,
+};
 
 /// Spawns of one program.
 const SPAWNS: usize = 20;
@@ -23,6 +28,25 @@ pub fn peak_memory_kib(argument: &str) -> Option<u64> {
         Command::new(std::env::current_exe().unwrap()).arg(argument).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "the measured run failed");
     String::from_utf8(output.stdout).unwrap().split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Wall time of `lifeboat readiness` on the flagship in a simulated world.
+pub fn readiness(scenario: &str, speed: &str) -> Duration {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = directory.path().join("scenario.yaml");
+    std::fs::write(&file, scenario).unwrap();
+    let runbook = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-failover.yaml");
+    let simulate = format!("--simulate={}", file.display());
+    median(|| {
+        let begin = Instant::now();
+        let status = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
+            .args(["readiness", runbook, &simulate, "--speed", speed])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "something stands in the way");
+        begin.elapsed()
+    })
 }
 
 /// Wall time of a process, from spawn to its end.

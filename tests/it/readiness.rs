@@ -52,9 +52,53 @@ fn a_clean_world_has_no_findings() {
 fn a_lost_region_does_not_stop_a_failover_and_what_is_not_known_is_said() {
     on_paused_clock(async {
         let plan = look(&stage(Scenario::default())).await;
-        assert!(told(&plan).contains("active-silent"), "{:#?}", plan.findings);
-        let blockers = plan.findings.iter().filter(|finding| finding.severity == Severity::Blocker);
-        assert_eq!(blockers.count(), 0, "{:#?}", plan.findings);
+        let severe = plan.findings.iter().filter(|finding| finding.severity == Severity::Blocker);
+        assert_eq!(severe.count(), 0, "{:#?}", plan.findings);
+        assert!(
+            told(&plan).is_superset(&BTreeSet::from(["active-silent", "active-unverified"])),
+            "{:#?}",
+            plan.findings
+        );
+    });
+}
+
+/// The resource manager answers for nothing: every check that could not be made is a finding.
+#[test]
+fn what_could_not_be_asked_is_never_called_fine() {
+    on_paused_clock(async {
+        let scenario = Scenario::parse(
+            "region: alive\nfaults:\n  - { on: { host: management.azure.com, path: Microsoft.Authorization }, do: { reset: before } }\n  \
+             - { on: { path: networkstatus }, do: { reset: before } }\n  - { on: { path: blobServices }, do: { reset: before } }\n",
+        );
+        let plan = look(&stage(scenario.unwrap())).await;
+        let expected = BTreeSet::from([
+            "locks-unverified",
+            "network-unverified",
+            "permissions-unverified",
+            "roles-unverified",
+            "storage-cors-unknown",
+        ]);
+        assert_eq!(told(&plan), expected, "{:#?}", plan.findings);
+        for finding in &plan.findings {
+            assert_eq!(finding.severity, Severity::Warning);
+            assert!(finding.message.contains("not known") && finding.observed_at.is_some(), "{finding:?}");
+        }
+    });
+}
+
+/// Readiness asks each thing once, and no more than ARM gives at once.
+#[test]
+fn a_plan_asks_within_the_budget() {
+    on_paused_clock(async {
+        let stage = stage(Scenario::alive());
+        look(&stage).await;
+        let requests = stage.world.requests();
+        assert!(requests.len() < 100, "{} requests", requests.len());
+        let mut seen = BTreeSet::new();
+        for request in requests.iter().filter(|request| request.url.contains("Microsoft.Authorization")) {
+            assert!(seen.insert(&request.url), "asked twice: {}", request.url);
+        }
+        assert!(seen.len() > 8, "{seen:?}");
     });
 }
 

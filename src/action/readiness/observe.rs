@@ -78,7 +78,12 @@ pub fn judge(
         findings.extend(services::judge(standby, now));
         findings.extend(known.iter().flat_map(|known| resemblance::judge(known, standby)));
     }
-    findings.extend(observed.accounts.iter().flat_map(|account| storage::judge(account, region, &backups, now)));
+    findings.extend(
+        observed
+            .accounts
+            .iter()
+            .flat_map(|account| storage::judge(account, (region, subjects.access.as_deref()), &backups, now)),
+    );
     findings.extend(groups::judge(&observed.groups, region));
     findings.extend(observed.zones.iter().filter_map(names::judge_delegation));
     findings.extend(names::judge_ttl(probed, rto, now));

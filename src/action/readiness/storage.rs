@@ -32,8 +32,13 @@ pub async fn observe(asker: &Asker<'_>, account: &Subject) -> SeenAccount {
     SeenAccount { id: id.clone(), account, cors }
 }
 
-/// `active`: region of the active service, where it is known. Pure.
-pub fn judge(seen: &SeenAccount, active: Option<&str>, backups: &[ChosenBackup], now: Timestamp) -> Vec<Finding> {
+/// `active`: region of the active service, where it is known; `access`: how restores come to it. Pure.
+pub fn judge(
+    seen: &SeenAccount,
+    (active, access): (Option<&str>, Option<&str>),
+    backups: &[ChosenBackup],
+    now: Timestamp,
+) -> Vec<Finding> {
     let name = seen.id.name();
     let mut findings: Vec<Finding> = cors(name, &seen.cors).into_iter().collect();
     match &seen.account.answer {
@@ -44,6 +49,7 @@ pub fn judge(seen: &SeenAccount, active: Option<&str>, backups: &[ChosenBackup],
             let found = region(name, account, active)
                 .into_iter()
                 .chain(primary(name, account))
+                .chain(firewall(name, account, access))
                 .chain(lag(name, account, *last_sync, newest, active, now));
             findings.extend(found.map(|finding| finding.seen(seen.account.at)));
         }
@@ -83,6 +89,17 @@ fn region(name: &str, account: &Account, active: Option<&str>) -> Option<Finding
     is_in(account, active).then(|| {
         let there = active.unwrap_or_default();
         codes::finding("storage-region", format!("{name} is in {there}, the region of the active service"))
+    })
+}
+
+/// Microsoft promises the way past a firewall to system-assigned identities only (azure-facts 1.4).
+fn firewall(name: &str, account: &Account, access: Option<&str>) -> Option<Finding> {
+    let shut = account.network_default_action.as_deref().is_some_and(|action| action.eq_ignore_ascii_case("Deny"));
+    (shut && access == Some("user-assigned-identity")).then(|| {
+        codes::finding(
+            "storage-firewall-user-identity",
+            format!("{name} has a firewall, and nothing promises that a user-assigned identity gets past it"),
+        )
     })
 }
 

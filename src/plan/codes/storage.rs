@@ -34,6 +34,12 @@ pub(super) const CODES: &[Code] = &[
         "add `AzureServices` to the account's network bypass",
     ),
     warning(
+        "storage-firewall-user-identity",
+        "the account has a firewall, and the restore comes with a user-assigned identity, which nothing promises to let in",
+        "use the system-assigned identity with the `AzureServices` bypass, or rehearse the restore",
+    )
+    .with("`access: user-assigned-identity`"),
+    warning(
         "storage-unverified",
         "the account's settings could not be read",
         "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",

@@ -35,6 +35,10 @@ fn runbook(row: &Code) -> String {
         ),
         "shared-key-disabled" | "storage-firewall-same-region" => (access, "access: access-key".to_owned()),
         "access-key-missing" => (access, "access: access-key, access_key: { env: NO_SUCH_KEY }".to_owned()),
+        "storage-firewall-user-identity" => {
+            let client = "00000000-0000-0000-0000-0000000000c1";
+            (access, format!("access: user-assigned-identity, client_id: {client}"))
+        }
         "invalid-arguments" => (access, "access: user-assigned-identity".to_owned()),
         "certificate-unexpected" => {
             ("hostname: \"${{ params.record }}", "thumbprint: \"0A1B\", hostname: \"${{ params.record }}".to_owned())
