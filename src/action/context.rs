@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp},
     plan::{Forced, facts::Fact},
+    run::StepError,
     runbook::{StepId, catalog},
     sim::World,
     site::Site,
@@ -91,6 +92,8 @@ pub struct Call {
     pub planned: Vec<Fact>,
     /// Somebody's decision to fail over whatever is seen; from the plan.
     pub forced: Option<Forced>,
+    /// Why the step is in doubt, while it is settled; none when the process that knew has died.
+    pub doubt: Option<Box<StepError>>,
 }
 
 /// What a performed step gives.

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{FlipCname, RequestMethod, SetTtl, read},
-    command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request, propagation, restore,
-    restore_follow, verify_standby, wait,
+    backup_probe, command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
+    propagation, restore, take_backup, verify_standby, wait,
 };
 use crate::{
     azure::Operation,
@@ -29,12 +29,12 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::VerifyStandby => verify_standby::probe(&read(kind, given)?, context).await,
         ActionKind::FindLatest => find_latest::probe(&read(kind, given)?, context).await,
         ActionKind::Restore => restore::probe(&read(kind, given)?, context).await,
+        ActionKind::Backup => Box::pin(backup_probe::probe(&read(kind, given)?, context)).await,
         ActionKind::GatewayHealth => gateway_health::probe(&read(kind, given)?, context).await,
         ActionKind::SetTtl => flip_cname::probe(&read::<SetTtl>(kind, given)?.into(), context).await,
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             flip_cname::probe(&read::<FlipCname>(kind, given)?.into(), context).await
         }
-        ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
@@ -58,6 +58,7 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
         ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Backup => Box::pin(take_backup::perform(&read(kind, given)?, context, record)).await,
         ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
         ActionKind::SetTtl => {
             Box::pin(flip_cname::perform(&read::<SetTtl>(kind, given)?.into(), call, context, record)).await
@@ -65,7 +66,6 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             Box::pin(flip_cname::perform(&read::<FlipCname>(kind, given)?.into(), call, context, record)).await
         }
-        ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
@@ -79,7 +79,7 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
     }
 }
 
-/// Attaches again to a change that goes on. Never sends it. Only a restore goes on by itself.
+/// Attaches again to a change that goes on. Never sends it. Only what is long goes on by itself.
 pub async fn follow(
     kind: ActionKind,
     call: &Call,
@@ -89,10 +89,10 @@ pub async fn follow(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     match kind {
-        ActionKind::Restore => {
-            restore_follow::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await
+        ActionKind::Restore => restore::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await,
+        ActionKind::Backup => {
+            take_backup::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await
         }
-        ActionKind::Backup => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
@@ -128,12 +128,14 @@ pub async fn settle(
 ) -> Result<Verdict, StepError> {
     let given = &call.arguments;
     match kind {
-        ActionKind::Restore => restore_follow::settle(&read(kind, given)?, context, intent, operation).await,
+        ActionKind::Restore => restore::settle(&read(kind, given)?, context, intent, operation).await,
+        ActionKind::Backup => {
+            take_backup::settle(&read(kind, given)?, context, (intent, operation), call.doubt.as_deref()).await
+        }
         ActionKind::SetTtl => flip_cname::settle(&read::<SetTtl>(kind, given)?.into(), context, intent).await,
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             flip_cname::settle(&read::<FlipCname>(kind, given)?.into(), context, intent).await
         }
-        ActionKind::Backup => Err(not_built(kind)),
         ActionKind::Prune => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
@@ -170,7 +172,7 @@ pub async fn undo(
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             flip_undo::undo(&read::<FlipCname>(kind, &call.arguments)?.into(), context, outputs, record).await
         }
-        ActionKind::Backup => Err(not_built(kind)),
+        ActionKind::Backup => Ok(take_backup::undo(outputs)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::ConfirmOutage

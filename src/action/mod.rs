@@ -15,6 +15,8 @@
 
 mod approval;
 pub mod arguments;
+mod backup_probe;
+mod change_ready;
 pub mod choose;
 mod cname_change;
 mod cname_notes;
@@ -30,18 +32,19 @@ mod flip_undo;
 mod gateway_health;
 mod gateway_rules;
 mod http_request;
-mod manifest;
+mod long_change;
+pub mod manifest;
 mod name_time;
 pub mod permissions;
 mod propagation;
 pub mod readiness;
 mod recorder;
 mod restore;
-mod restore_follow;
-mod restore_ready;
 pub mod role;
 mod secret;
 mod standing;
+mod storage_reach;
+mod take_backup;
 mod verify_standby;
 mod wait;
 

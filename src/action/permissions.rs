@@ -61,12 +61,25 @@ pub struct ReadinessRead {
 }
 
 const SERVICE_READ: &str = "Microsoft.ApiManagement/service/read";
+const SERVICE_BACKUP: &str = "Microsoft.ApiManagement/service/backup/action";
 const SERVICE_RESTORE: &str = "Microsoft.ApiManagement/service/restore/action";
 const OPERATION_READ: &str = "Microsoft.ApiManagement/service/operationresults/read";
 const WORKSPACES_READ: &str = "Microsoft.ApiManagement/service/workspaces/read";
+/// What a service holds, and what of it a backup leaves out.
+const HOLDINGS_READ: [&str; 6] = [
+    "Microsoft.ApiManagement/service/apis/read",
+    "Microsoft.ApiManagement/service/products/read",
+    "Microsoft.ApiManagement/service/subscriptions/read",
+    "Microsoft.ApiManagement/service/namedValues/read",
+    "Microsoft.ApiManagement/service/portalRevisions/read",
+    "Microsoft.Insights/diagnosticSettings/read",
+];
 const HEALTH_READ: &str = "Microsoft.ResourceHealth/availabilityStatuses/read";
 const ACCOUNT_READ: &str = "Microsoft.Storage/storageAccounts/read";
 const ACCOUNT_KEYS: &str = "Microsoft.Storage/storageAccounts/listKeys/action";
+const BLOB_SERVICE_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/read";
+const BLOB_WRITE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write";
+const BLOB_DELETE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete";
 const BLOB_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
 const SECRET_READ: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 const ZONE_READ: &str = "Microsoft.Network/dnsZones/read";
@@ -142,6 +155,27 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
                 list.secret("paths", Some(key));
             }
         }
+        ActionKind::Backup => {
+            list.must("service", SERVICE_READ, "reads the service before and after");
+            list.must("service", SERVICE_BACKUP, "starts the backup");
+            list.must("service", OPERATION_READ, "follows the backup");
+            list.may("service", WORKSPACES_READ, "looks for workspaces, which prevent a backup");
+            for action in HOLDINGS_READ {
+                list.may("service", action, "names it in the backup's manifest");
+            }
+            list.may("storage", ACCOUNT_READ, "reads the account's firewall and key settings");
+            list.may("storage", BLOB_SERVICE_READ, "looks for CORS rules, which break a backup");
+            list.data("storage", BLOB_READ, true, "makes sure that the backup's name is new, and that it is there");
+            list.data("storage", BLOB_WRITE, true, "writes the backup's manifest");
+            if takes_key(arguments) && !arguments.contains_key("access_key") {
+                list.must("storage", ACCOUNT_KEYS, "asks for the account's key");
+            }
+            list.secret("access_key", arguments.get("access_key"));
+        }
+        ActionKind::Prune => {
+            list.data("storage", BLOB_READ, true, "lists backups and reads their manifests");
+            list.data("storage", BLOB_DELETE, true, "deletes backups and their manifests");
+        }
         ActionKind::SetTtl | ActionKind::FlipCname => {
             list.must("zone", ZONE_READ, "reads the zone");
             list.must("zone", CNAME_READ, "reads the record");
@@ -157,12 +191,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.may("zone", CNAME_READ, "reads when the record was changed");
         }
         // Not built yet.
-        ActionKind::Backup
-        | ActionKind::Prune
-        | ActionKind::VerifyRestore
-        | ActionKind::Compare
-        | ActionKind::SetEndpoints
-        | ActionKind::SetOrigin => {}
+        ActionKind::VerifyRestore | ActionKind::Compare | ActionKind::SetEndpoints | ActionKind::SetOrigin => {}
         // None of them sends anything to Azure with this credential.
         ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
     }
@@ -173,6 +202,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
 pub fn identity_roles(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<IdentityRole> {
     let (service, storage, why) = match kind {
         ActionKind::Restore => ("service", "backup", "the service reads the backup with it"),
+        ActionKind::Backup => ("service", "storage", "the service writes the backup with it"),
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
@@ -183,7 +213,6 @@ pub fn identity_roles(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<I
         | ActionKind::HttpRequest
         | ActionKind::Command
         | ActionKind::Wait
-        | ActionKind::Backup
         | ActionKind::Prune
         | ActionKind::VerifyRestore
         | ActionKind::Compare
@@ -213,7 +242,7 @@ pub fn foreseen(kind: ActionKind, arguments: &Map<String, Value>) -> Map<String,
         Some(On::Field(_)) | None => None,
     };
     let outputs = match kind {
-        ActionKind::FindLatest => id("storage").map(|storage| {
+        ActionKind::FindLatest | ActionKind::Backup => id("storage").map(|storage| {
             let account = storage.name().to_owned();
             let container = arguments.get("container").cloned().unwrap_or_default();
             json!({ "backup": { "storage": storage, "account": account, "container": container } })
@@ -228,7 +257,6 @@ pub fn foreseen(kind: ActionKind, arguments: &Map<String, Value>) -> Map<String,
         | ActionKind::HttpRequest
         | ActionKind::Command
         | ActionKind::Wait
-        | ActionKind::Backup
         | ActionKind::Prune
         | ActionKind::VerifyRestore
         | ActionKind::Compare

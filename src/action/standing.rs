@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::long_change::ChangeKind;
 use crate::{azure::apim::Service, plan::facts::Finding};
 
 /// Tiers that can take a restore (azure-facts 1.4). The v2 tiers and Consumption cannot.
@@ -37,22 +38,28 @@ impl Standing {
     }
 }
 
-/// What its state keeps a service from: taking a restore, now or until somebody acts.
-pub fn judge(name: &str, service: &Service) -> Option<Finding> {
+/// What its state keeps a service from: taking a backup or a restore, now or until somebody acts.
+pub fn judge(kind: ChangeKind, name: &str, service: &Service) -> Option<Finding> {
     match Standing::of(service) {
         Standing::Idle => None,
         Standing::Busy(state) => Some(Finding::blocker(
-            "standby-busy",
-            format!("{name} is busy (state {state}), and takes no restore meanwhile"),
+            match kind {
+                ChangeKind::Restore => "standby-busy",
+                ChangeKind::Backup => "service-busy",
+            },
+            format!("{name} is busy (state {state}), and takes no {} meanwhile", kind.noun()),
             "wait until its running operation has ended; `az apim show` tells its provisioningState",
         )),
-        Standing::Broken(state) => Some(broken(name, &state)),
+        Standing::Broken(state) => Some(broken(kind, name, &state)),
     }
 }
 
-pub fn broken(name: &str, state: &str) -> Finding {
+pub fn broken(kind: ChangeKind, name: &str, state: &str) -> Finding {
     Finding::blocker(
-        "standby-broken",
+        match kind {
+            ChangeKind::Restore => "standby-broken",
+            ChangeKind::Backup => "service-broken",
+        },
         format!("{name} is in the state {state}"),
         "repair it first: its activity log says what failed, and Azure support can reset it",
     )
@@ -70,7 +77,8 @@ pub fn judge_tier(name: &str, tier: Option<&str>) -> Option<Finding> {
         Some(tier) => Some(Finding::blocker(
             "tier-cannot-restore",
             format!("{name} has the tier {tier}, which has no backup and restore"),
-            "use a standby of tier Developer, Basic, Standard or Premium; the v2 tiers and Consumption cannot restore",
+            "use a service of tier Developer, Basic, Standard or Premium; the v2 tiers and Consumption can neither be backed up \
+             nor restored",
         )),
     }
 }

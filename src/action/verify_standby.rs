@@ -11,6 +11,7 @@ use super::{
     arguments::{Backup, VerifyStandby},
     error,
     fact::{Facts, note, remark},
+    long_change::ChangeKind,
     manifest::{self, Manifest},
     standing,
 };
@@ -208,7 +209,7 @@ fn outputs(seen: &Seen, model: &Model) -> Map<String, Value> {
 /// Everything that stands in the way, the worst first. Pure.
 pub fn judge(name: &str, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(standing::judge(name, &seen.standby));
+    findings.extend(standing::judge(ChangeKind::Restore, name, &seen.standby));
     let model = model(seen);
     findings.extend(judge_tier(name, &seen.standby, &model));
     match &seen.workspaces {

@@ -174,7 +174,7 @@ impl Service {
     }
 }
 
-/// How the standby reads the backup.
+/// How a service reads or writes a backup.
 #[derive(Clone, Debug)]
 pub enum StorageAccess {
     AccessKey(SecretString),
@@ -185,8 +185,9 @@ pub enum StorageAccess {
     },
 }
 
+/// What a backup and a restore are asked with: Azure's `ApiManagementServiceBackupRestoreParameters`.
 #[derive(Clone, Debug)]
-pub struct RestoreRequest {
+pub struct BackupRestoreRequest {
     /// Name, not an id.
     pub storage_account: String,
     pub container: String,
@@ -195,7 +196,7 @@ pub struct RestoreRequest {
     pub access: StorageAccess,
 }
 
-impl RestoreRequest {
+impl BackupRestoreRequest {
     /// The body as it is sent, with `***` for the access key.
     pub fn masked(&self) -> Value {
         self.body("***")
@@ -230,7 +231,7 @@ impl RestoreRequest {
     }
 }
 
-/// A restore that Azure took.
+/// A backup or a restore that Azure took.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// None: the answer named no URL; watch the service itself.
@@ -251,12 +252,28 @@ pub fn restore_url(arm: &Arm, id: &ResourceId) -> Url {
     arm.url(id, "/restore", API_VERSION)
 }
 
+pub fn backup_url(arm: &Arm, id: &ResourceId) -> Url {
+    arm.url(id, "/backup", API_VERSION)
+}
+
 /// Sent at most once; see [`Arm::post_once`].
 ///
 /// # Errors
 /// `delivery` tells whether the restore may have begun all the same.
-pub async fn restore(arm: &Arm, id: &ResourceId, request: &RestoreRequest) -> Result<Accepted, AzureError> {
-    let reply = arm.post_once(restore_url(arm, id), request.unmasked()).await?;
+pub async fn restore(arm: &Arm, id: &ResourceId, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
+    post(arm, restore_url(arm, id), request).await
+}
+
+/// As [`restore`]: the same body, the same answers.
+///
+/// # Errors
+/// `delivery` tells whether the backup may have begun all the same.
+pub async fn backup(arm: &Arm, id: &ResourceId, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
+    post(arm, backup_url(arm, id), request).await
+}
+
+async fn post(arm: &Arm, url: Url, request: &BackupRestoreRequest) -> Result<Accepted, AzureError> {
+    let reply = arm.post_once(url, request.unmasked()).await?;
     Ok(Accepted {
         operation: Operation::from_reply(&reply),
         request_id: reply.request_id,

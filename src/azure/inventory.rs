@@ -171,17 +171,32 @@ fn missing_from(whole: &[InventoryItem], part: &[InventoryItem]) -> Vec<Inventor
     whole.iter().filter(|item| !part.iter().any(|other| same(item, other))).cloned().collect()
 }
 
+/// A diagnostic setting in Azure Monitor.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DiagnosticSetting {
+    pub name: Option<String>,
+    pub properties: Option<BTreeMap<String, Value>>,
+}
+
 /// Everything of a service that no restore brings. Two lists are asked for at the same time; what cannot be read is said in
 /// its place, and the rest is there.
 pub async fn collect(arm: &Arm, id: &ResourceId, service: &Service) -> Inventory {
-    let (diagnostics, portal) = tokio::join!(diagnostic_settings(arm, id), portal_revisions(arm, id));
-    let held = |answer: Result<Vec<InventoryItem>, AzureError>| match answer {
-        Ok(items) => items_in_order(items),
-        Err(failure) => Held::Unread(failure.to_string()),
-    };
+    let (diagnostics, revisions) = tokio::join!(diagnostic_settings(arm, id), portal_revisions(arm, id));
+    assemble(service, diagnostics.map_err(|it| it.to_string()), revisions.map_err(|it| it.to_string()))
+}
+
+/// The inventory of what was read, or why it could not be: the service, its diagnostic settings, and how often its
+/// developer portal was published. Pure.
+pub fn assemble(
+    service: &Service,
+    diagnostics: Result<Vec<DiagnosticSetting>, String>,
+    revisions: Result<usize, String>,
+) -> Inventory {
+    let held = |answer: Result<Vec<InventoryItem>, String>| answer.map_or_else(Held::Unread, items_in_order);
+    let shown = |settings: Vec<DiagnosticSetting>| settings.into_iter().filter_map(diagnostic_item).collect();
     let mut all = told_by_service(service);
-    all.insert(InventoryClass::DiagnosticSettings, held(diagnostics));
-    all.insert(InventoryClass::DeveloperPortal, held(portal.map(|revisions| portal_items(service, &revisions))));
+    all.insert(InventoryClass::DiagnosticSettings, held(diagnostics.map(shown)));
+    all.insert(InventoryClass::DeveloperPortal, held(revisions.map(|count| portal_items(service, count))));
     Inventory(all)
 }
 
@@ -236,41 +251,32 @@ fn identities(service: &Service) -> Vec<InventoryItem> {
 }
 
 /// A portal that was never published has nothing to lose.
-fn portal_items(service: &Service, revisions: &[String]) -> Vec<InventoryItem> {
+fn portal_items(service: &Service, revisions: usize) -> Vec<InventoryItem> {
     let status = service.properties.as_ref().and_then(|properties| properties.developer_portal_status.clone());
-    let published = if revisions.is_empty() { "never" } else { "published" };
-    let note = (!revisions.is_empty()).then(|| format!("{} revisions", revisions.len()));
+    let published = if revisions == 0 { "never" } else { "published" };
+    let note = (revisions > 0).then(|| format!("{revisions} revisions"));
     let status = status.map(|status| item("portal", Some(status), None));
     status.into_iter().chain([item("content", Some(published.to_owned()), note)]).collect()
 }
 
-async fn diagnostic_settings(arm: &Arm, id: &ResourceId) -> Result<Vec<InventoryItem>, AzureError> {
-    #[derive(Deserialize)]
-    struct Setting {
-        name: Option<String>,
-        properties: Option<BTreeMap<String, Value>>,
-    }
-    let url = arm.url(id, "/providers/Microsoft.Insights/diagnosticSettings", INSIGHTS_API_VERSION);
-    let settings: Vec<Setting> = paged::list(arm, url, "the list of diagnostic settings").await?;
-    let shown = settings.into_iter().filter_map(|setting| {
-        let targets = ["workspaceId", "storageAccountId", "eventHubAuthorizationRuleId"];
-        let properties = setting.properties.unwrap_or_default();
-        let target = targets.into_iter().find_map(|key| properties.get(key)?.as_str().map(str::to_owned));
-        Some(item(setting.name?, None, target.map(|target| format!("to {target}"))))
-    });
-    Ok(shown.collect())
+fn diagnostic_item(setting: DiagnosticSetting) -> Option<InventoryItem> {
+    let targets = ["workspaceId", "storageAccountId", "eventHubAuthorizationRuleId"];
+    let properties = setting.properties.unwrap_or_default();
+    let target = targets.into_iter().find_map(|key| properties.get(key)?.as_str().map(str::to_owned));
+    Some(item(setting.name?, None, target.map(|target| format!("to {target}"))))
 }
 
-/// Names of the developer portal's published revisions; none where the tier has no portal.
-async fn portal_revisions(arm: &Arm, id: &ResourceId) -> Result<Vec<String>, AzureError> {
-    #[derive(Deserialize)]
-    struct Revision {
-        name: Option<String>,
-    }
+async fn diagnostic_settings(arm: &Arm, id: &ResourceId) -> Result<Vec<DiagnosticSetting>, AzureError> {
+    let url = arm.url(id, "/providers/Microsoft.Insights/diagnosticSettings", INSIGHTS_API_VERSION);
+    paged::list(arm, url, "the list of diagnostic settings").await
+}
+
+/// How often the developer portal was published; never where the tier has none.
+async fn portal_revisions(arm: &Arm, id: &ResourceId) -> Result<usize, AzureError> {
     let url = arm.url(id, "/portalRevisions", apim::API_VERSION);
-    match paged::list::<Revision>(arm, url, "the list of portal revisions").await {
-        Err(error) if error.code.as_deref() == Some("MethodNotAllowedInPricingTier") => Ok(Vec::new()),
-        answer => Ok(answer?.into_iter().filter_map(|revision| revision.name).collect()),
+    match paged::list::<serde::de::IgnoredAny>(arm, url, "the list of portal revisions").await {
+        Err(error) if error.code.as_deref() == Some("MethodNotAllowedInPricingTier") => Ok(0),
+        answer => Ok(answer?.len()),
     }
 }
 

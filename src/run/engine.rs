@@ -309,6 +309,7 @@ impl Engine {
             arguments: decide::arguments(&self.state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
             planned: planned.probe.facts.clone(),
             forced: self.state.plan.forced.clone(),
+            doubt: self.state.steps[place].state.doubt().cloned().map(Box::new),
         };
         let (intent, operation, outputs) = match &self.state.steps[place].state {
             StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {

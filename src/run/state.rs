@@ -127,6 +127,22 @@ impl StepState {
         }
     }
 
+    /// Why it is in doubt, as far as anybody who lives knows.
+    pub fn doubt(&self) -> Option<&StepError> {
+        match self {
+            Self::InDoubt { error, .. } => error.as_ref(),
+            Self::Pending { .. }
+            | Self::Running { .. }
+            | Self::Waiting { .. }
+            | Self::Succeeded { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Undoing { .. }
+            | Self::Undone
+            | Self::UndoFailed { .. } => None,
+        }
+    }
+
     /// It was done, and is taken back.
     fn goes_back(&self) -> bool {
         match self {

@@ -87,21 +87,25 @@ pub(super) fn diagnostics(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_
     if incoming.method != Method::GET {
         return arm::no_method(incoming);
     }
-    let id = incoming.path.trim_end_matches('/');
-    let workspace = format!(
-        "/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.OperationalInsights/workspaces/logs",
-        desk.scenario.subscription
-    );
-    let shown = service.spec.diagnostic_settings.iter().map(|name| {
+    Reply::json(StatusCode::OK, &json!({ "value": diagnostics_of(desk, service) }))
+}
+
+/// The diagnostic settings of a service, as Azure Monitor shows them.
+pub(super) fn diagnostics_of(desk: &Desk<'_>, service: &ServiceState) -> Value {
+    let (spec, group) = (&service.spec, &service.spec.group);
+    let groups = format!("/subscriptions/{}/resourceGroups/{group}/providers", desk.scenario.subscription);
+    let shown = spec.diagnostic_settings.iter().map(|name| {
+        let within = format!("{groups}/{KIND}/{}/providers/Microsoft.Insights/diagnosticSettings", spec.name);
         json!({
-            "id": format!("{id}/{name}"), "type": "Microsoft.Insights/diagnosticSettings", "name": name,
+            "id": format!("{within}/{name}"), "type": "Microsoft.Insights/diagnosticSettings", "name": name,
             "properties": {
-                "workspaceId": workspace, "storageAccountId": null, "eventHubAuthorizationRuleId": null,
+                "workspaceId": format!("{groups}/Microsoft.OperationalInsights/workspaces/logs"),
+                "storageAccountId": null, "eventHubAuthorizationRuleId": null,
                 "logs": [{ "category": "GatewayLogs", "enabled": true }], "metrics": [],
             },
         })
     });
-    Reply::json(StatusCode::OK, &json!({ "value": shown.collect::<Vec<Value>>() }))
+    shown.collect()
 }
 
 /// `$skip` and `$top` as Azure's own links use them. `counted`: the list says how many there are on all pages.

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::azure::{apim::Service, inventory};
+
 use super::{
+    apim_lists, apim_shown,
     authority::Authority,
+    exchange::Desk,
     gateway,
     scenario::{Identity, Scenario, TrapKind},
     state::{Blob, BlobBody, State},
@@ -78,9 +82,16 @@ fn put(
 }
 
 /// Design §5: what the active service was when the backup was made.
-fn manifest(scenario: &Scenario, state: &State, authority: &Authority, backup: &str, created: Timestamp) -> String {
+fn manifest(scenario: &Scenario, state: &mut State, authority: &Authority, backup: &str, created: Timestamp) -> String {
     let spec = &scenario.active;
-    let service = &state.services[&spec.name.to_ascii_lowercase()];
+    let name = spec.name.to_ascii_lowercase();
+    let desk = Desk { scenario, state, authority, now: created, speed: 1.0 };
+    let shown = apim_shown::service_json(&desk, &name);
+    let diagnostics = apim_lists::diagnostics_of(&desk, &desk.state.services[&name]);
+    let read = serde_json::from_value::<Service>(shown.clone()).ok().zip(serde_json::from_value(diagnostics).ok());
+    let (service, diagnostics) = read.expect("the simulator writes what the client reads");
+    let inventory = inventory::assemble(&service, Ok(diagnostics), Ok(spec.portal_revisions as usize));
+    let service = &desk.state.services[&name];
     let identity = match spec.identity {
         Identity::None => "None",
         Identity::SystemAssigned => "SystemAssigned",
@@ -100,7 +111,10 @@ fn manifest(scenario: &Scenario, state: &State, authority: &Authority, backup: &
             })
         })
         .collect();
-    let counted = |names: Vec<&str>| json!({ "count": names.len(), "names": names });
+    let counted = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        json!({ "count": names.len(), "names": names })
+    };
     let content = &spec.content;
     let manifest = json!({
         "version": 1,
@@ -119,6 +133,9 @@ fn manifest(scenario: &Scenario, state: &State, authority: &Authority, backup: &
         "products": counted(content.products.iter().map(String::as_str).collect()),
         "subscriptions": counted(content.subscriptions.iter().map(String::as_str).collect()),
         "named_values": counted(content.named_values.iter().map(String::as_str).collect()),
+        "inventory": inventory,
+        "observed": { "content": created.to_string(), "service": created.to_string() },
+        "lifeboat": env!("CARGO_PKG_VERSION"),
     });
     format!("{manifest:#}\n")
 }

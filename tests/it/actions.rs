@@ -1,5 +1,6 @@
 //! Actions against the in-process simulator on the paused clock: each good path, and each hard case.
 
+mod backup;
 mod flip;
 mod gateway;
 mod holdings;
@@ -146,7 +147,7 @@ impl Stage {
 
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None }
+    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

@@ -38,6 +38,10 @@ pub(super) static BACKUP: Entry = Entry {
         output("manifest", "blob name of its manifest"),
         output("operation", "URL of the long-running operation, when Azure gave one"),
         output("duration", "how long the backup took"),
+        output(
+            "exposure",
+            "age of the newest usable backup before this one, when this one was whole; absent when there was none",
+        ),
         output("skipped", "why no backup was taken; absent when one was"),
     ],
     effect: Effect::Reversible,

@@ -74,6 +74,7 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
     let mut bare = backup.clone();
     bare.as_object_mut().unwrap().remove("manifest_data");
     let restore = |access: &str| json!({ "service": standby(), "backup": backup.clone(), "access": access });
+    let backup_of = |access: &str| json!({ "service": standby(), "storage": storage(), "container": "apim-backups", "access": access });
     // A request carries no token of ours, so Azure is not asked; private zones are held beside their switch.
     let mut held = BTreeSet::from([ActionKind::HttpRequest, ActionKind::FlipPrivateCname]);
     for (kind, arguments) in [
@@ -83,6 +84,8 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::FindLatest, json!({ "storage": storage(), "container": "apim-backups" })),
         (ActionKind::Restore, restore("access-key")),
         (ActionKind::Restore, restore("system-assigned-identity")),
+        (ActionKind::Backup, backup_of("access-key")),
+        (ActionKind::Backup, backup_of("system-assigned-identity")),
         (ActionKind::GatewayHealth, json!({ "service": standby(), "hostname": "api.contoso.com" })),
         (ActionKind::SetTtl, json!({ "zone": zone(), "record": "api", "ttl": "60s" })),
         (ActionKind::FlipCname, json!({ "zone": zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" })),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lifeboat::{
     azure::{
         AzureErrorKind,
-        apim::{self, RestoreRequest, StorageAccess},
+        apim::{self, BackupRestoreRequest, StorageAccess},
         apim_content,
         dns::{self, CnameRecord},
         health, storage,
@@ -104,7 +104,7 @@ async fn a_restore_is_sent_as_azure_expects_it_and_shown_without_its_key() {
         let headers = [("location", "https://m/op"), ("retry-after", "60"), ("x-ms-request-id", "r")];
         let server = Server::script(vec![answer_with(202, &headers, "")]).await;
         let site = Site::at(&server);
-        let request = RestoreRequest {
+        let request = BackupRestoreRequest {
             storage_account: "stdr".to_owned(),
             container: "apim-backups".to_owned(),
             backup_name: "apim-east-1".to_owned(),

@@ -16,7 +16,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "src/action/propagation.rs",
         "one action: ask every server, judge what they say, wait for the old answer to drain",
     ),
-    ("src/action/restore_follow.rs", "one question, what became of a restore, asked by a driver and by a probe"),
     ("src/runbook/problem/mistake.rs", "a list: one constructor a mistake"),
     ("src/run/engine.rs", "one owner of state, journal and tasks"),
     ("src/run/state.rs", "one fold"),

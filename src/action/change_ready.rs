@@ -1,14 +1,18 @@
-//! What stands in the way of a restore, judged from what was read.
+//! What stands in the way of a backup or a restore, judged from what was read.
 //!
-//! Pure: the plan calls these, and `perform` calls them again just before it sends anything.
+//! The plan calls these, and `perform` calls them again just before it sends anything. Pure, but for the one look whether
+//! a backup's name is still free.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{
-    arguments::{Access, Backup, Restore},
+    Context,
+    arguments::{Access, Backup},
     choose::{self, Candidate, Rejection},
+    error,
+    long_change::{Change, ChangeKind},
     standing,
 };
 use crate::{
@@ -17,36 +21,13 @@ use crate::{
     run::{Disposition, StepError},
 };
 
-/// Fields that only make sense together.
-pub fn check_access(arguments: &Restore) -> Result<(), StepError> {
-    let wrong = match (arguments.access, &arguments.client_id, &arguments.access_key) {
-        (Access::UserAssignedIdentity, None, _) => "`access: user-assigned-identity` needs `client_id`",
-        (Access::SystemAssignedIdentity | Access::AccessKey, Some(_), _) => {
-            "`client_id` belongs to `access: user-assigned-identity`"
-        }
-        (Access::SystemAssignedIdentity | Access::UserAssignedIdentity, _, Some(_)) => {
-            "`access_key` belongs to `access: access-key`"
-        }
-        (Access::AccessKey, None, Some(key)) if key.reference().is_none() => {
-            "`access_key` names one of `env`, `file` and `key_vault`"
-        }
-        (Access::AccessKey, None, None) if arguments.backup.storage.is_none() => {
-            "`access: access-key` needs `access_key`, or a backup whose `storage` is a resource id to ask for the key"
-        }
-        (Access::UserAssignedIdentity, Some(_), None)
-        | (Access::SystemAssignedIdentity, None, None)
-        | (Access::AccessKey, None, _) => return Ok(()),
-    };
-    Err(StepError::new(Disposition::Final, "invalid-arguments", wrong, "correct the step's arguments in the runbook"))
-}
-
 /// Blockers only, and all but being busy: that is waited for. Pure.
-pub fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
-    let name = arguments.service.name();
+pub fn judge_service(change: &Change<'_>, service: &Service) -> Vec<Finding> {
+    let name = change.service.name();
     let mut findings = Vec::new();
-    findings.extend(standing::judge(name, service));
+    findings.extend(standing::judge(change.kind, name, service));
     findings.extend(standing::judge_tier(name, service.tier()));
-    let identity = match (arguments.access, &arguments.client_id) {
+    let identity = match (change.reach.access, change.reach.client_id) {
         (Access::SystemAssignedIdentity, _) if !standing::has_system_identity(service) => {
             Some("no system-assigned identity".to_owned())
         }
@@ -58,7 +39,10 @@ pub fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
     if let Some(what) = identity {
         findings.push(Finding::blocker(
             "identity-missing",
-            format!("{name} has {what}, so it could not read the backup"),
+            match change.kind {
+                ChangeKind::Restore => format!("{name} has {what}, so it could not read the backup"),
+                ChangeKind::Backup => format!("{name} has {what}, so it could not write the backup"),
+            },
             "assign the identity and grant it `Storage Blob Data Contributor` on the account, or use `access: access-key`",
         ));
     }
@@ -67,11 +51,11 @@ pub fn judge_service(arguments: &Restore, service: &Service) -> Vec<Finding> {
 
 /// What the account's own settings say of the way that the service would read it (azure-facts 1.4, 3).
 pub fn judge_account(
-    arguments: &Restore,
+    change: &Change<'_>,
     service: &Service,
     account: Option<&Result<Account, AzureError>>,
 ) -> Vec<Finding> {
-    let name = &arguments.backup.account;
+    let name = change.reach.account;
     let account = match account {
         None => return Vec::new(),
         Some(Ok(account)) => account,
@@ -84,7 +68,7 @@ pub fn judge_account(
         }
     };
     let mut findings = Vec::new();
-    let by_key = arguments.access == Access::AccessKey;
+    let by_key = change.reach.access == Access::AccessKey;
     if by_key && account.allow_shared_key_access == Some(false) {
         findings.push(Finding::blocker(
             "shared-key-disabled",
@@ -98,7 +82,7 @@ pub fn judge_account(
         findings.push(Finding::warning(
             "storage-not-public",
             format!("the storage account {name} has its public network access disabled"),
-            "the restore reads it from the API Management control plane; rehearse it, or open the account",
+            "the API Management control plane must reach it; rehearse it, or open the account",
         ));
     }
     if is(&account.network_default_action, "Deny") {
@@ -116,7 +100,7 @@ pub fn judge_account(
             ));
         }
         let bypass = account.network_bypass.as_deref().unwrap_or_default().to_ascii_lowercase();
-        if arguments.access == Access::SystemAssignedIdentity && !bypass.contains("azureservices") {
+        if change.reach.access == Access::SystemAssignedIdentity && !bypass.contains("azureservices") {
             findings.push(Finding::blocker(
                 "storage-firewall",
                 format!("the firewall of {name} does not let trusted Azure services pass"),
@@ -159,5 +143,27 @@ pub fn judge_backup(
         code,
         format!("the backup `{}` cannot be restored: {}", backup.name, rejected.reason),
         "plan again to choose another backup",
+    ))
+}
+
+/// A backup overwrites a blob of its name, and the blob is the proof that it was taken: the name must be new.
+///
+/// # Errors
+/// `backup-exists`, refused.
+pub async fn must_be_new(change: &Change<'_>, context: &Context, name: &str) -> Result<(), StepError> {
+    let (account, container) = (change.reach.account, change.container);
+    let listed = context
+        .blobs
+        .list(account, container, name)
+        .await
+        .map_err(|failure| error::from_read(&format!("the container {account}/{container}"), &failure))?;
+    if listed.iter().all(|blob| blob.name != name) {
+        return Ok(());
+    }
+    Err(StepError::new(
+        Disposition::Refused,
+        "backup-exists",
+        format!("there is a blob `{name}` in {account}/{container} already, and a backup would overwrite it"),
+        "leave `name` out to have one made of the service's name and the time, or give another",
     ))
 }
