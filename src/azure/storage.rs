@@ -102,9 +102,3 @@ pub async fn list_keys(arm: &Arm, id: &ResourceId) -> Result<SecretString, Azure
         },
     )
 }
-
-/// How many CORS rules the blob service has: any of them breaks backup and restore (azure-facts 1.4).
-pub async fn cors_rules(arm: &Arm, id: &ResourceId) -> Result<usize, AzureError> {
-    let body: Value = arm.get(arm.url(id, "/blobServices/default", API_VERSION)).await?.body;
-    Ok(body.pointer("/properties/cors/corsRules").and_then(Value::as_array).map_or(0, Vec::len))
-}

@@ -79,4 +79,24 @@ pub(super) const CODES: &[Code] = &[
         "it is not known whether the standby's identity may read the backup",
         "grant Microsoft.Authorization/roleAssignments/read, or look at the account's Access control",
     ),
+    blocker(
+        "storage-unreadable",
+        "the container that a backup goes to cannot be listed",
+        "grant `Storage Blob Data Contributor` on the account to the credential's identity: it writes the manifest",
+    )
+    .with("an `apim.backup` step"),
+    blocker(
+        "container-missing",
+        "there is no such container for a backup",
+        "create it: `az storage container create`; Azure may not make it by itself",
+    )
+    .seen_in("clean")
+    .with("an `apim.backup` step to another container"),
+    blocker(
+        "backup-exists",
+        "a backup would overwrite a blob",
+        "leave `name` out to have one made of the service's name and the time, or give another",
+    )
+    .seen_in("clean")
+    .with("an `apim.backup` step with the name of a blob"),
 ];

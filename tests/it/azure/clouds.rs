@@ -117,6 +117,7 @@ async fn every_request_goes_to_hosts_of_its_own_cloud() {
             arguments: service.as_object().unwrap().clone(),
             planned: Vec::new(),
             forced: None,
+            doubt: None,
         };
         let probe = action::probe(ActionKind::ConfirmOutage, &call, &context).await;
         let said = format!("{probe:?}");

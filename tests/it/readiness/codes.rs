@@ -28,6 +28,11 @@ fn runbook(row: &Code) -> String {
             .replace("    needs: [approve]", "    needs: [approve, zone]")
             .replace("steps:\n", "steps:\n  - id: zone\n    do: { command: { argv: [\"true\"], read_only: true } }\n");
     }
+    let backup = |container: &str, name: &str| {
+        let service = "service: \"${{ params.standby }}\", storage: \"${{ params.storage }}\"";
+        let arguments = format!("{service}, container: {container}, access: system-assigned-identity{name}");
+        ("steps:\n", format!("steps:\n  - id: take\n    do: {{ apim.backup: {{ {arguments} }} }}\n"))
+    };
     let (from, to) = match row.code {
         "permissions-open" => (
             "dns.flip-cname: { zone: \"${{ params.zone }}\"",
@@ -55,6 +60,9 @@ fn runbook(row: &Code) -> String {
             "expect_tier: \"${{ steps.find-backup.backup.nothing }}\"\n".to_owned(),
         ),
         "argument" => ("prefix: \"${{ params.active.name }}-\"", "margin: \"${{ params.container }}\"".to_owned()),
+        "storage-unreadable" => backup("apim-backups", ""),
+        "container-missing" => backup("elsewhere", ""),
+        "backup-exists" => backup("apim-backups", ", name: apim-contoso-west-20261122T210000Z.apimbackup"),
         "program-not-found" => {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }
