@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
+use super::Others;
 use crate::{
     azure::{Arm, Environment, TokenSource, storage::Blobs},
     clock::Clock,
@@ -29,6 +30,8 @@ pub struct Context {
     pub run: String,
     /// Longest timeout of an apim.restore step of the plan: how long a backup must stay valid.
     pub restore_timeout: Duration,
+    /// Runs beside this one.
+    pub others: Others,
     /// For relative paths of `command` and secret files.
     pub directory: PathBuf,
 }
@@ -71,7 +74,26 @@ impl Context {
         let arm = Arm::new(http.clone(), endpoints, tokens.clone(), clock.clone())?;
         let blobs = Blobs::new(http.clone(), endpoints, tokens, clock.clone());
         let restore_timeout = catalog::ActionKind::Restore.entry().timeout;
-        Ok(Self { clock, http, dns, arm, blobs, site, environment, run: String::new(), restore_timeout, directory })
+        Ok(Self {
+            clock,
+            http,
+            dns,
+            arm,
+            blobs,
+            site,
+            environment,
+            run: String::new(),
+            restore_timeout,
+            others: Others::default(),
+            directory,
+        })
+    }
+
+    /// The same world beside other runs.
+    #[must_use]
+    pub fn beside(mut self, others: Others) -> Self {
+        self.others = others;
+        self
     }
 
     /// The same world for one run of one plan.

@@ -12,7 +12,7 @@ use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{FlipCname, RequestMethod, SetTtl, read},
     backup_probe, command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
-    propagation, restore, take_backup, verify_standby, wait,
+    propagation, prune, restore, take_backup, verify_standby, wait,
 };
 use crate::{
     azure::Operation,
@@ -35,7 +35,7 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             flip_cname::probe(&read::<FlipCname>(kind, given)?.into(), context).await
         }
-        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::Prune => prune::probe(&read(kind, given)?, context).await,
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
@@ -66,7 +66,7 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             Box::pin(flip_cname::perform(&read::<FlipCname>(kind, given)?.into(), call, context, record)).await
         }
-        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::Prune => Box::pin(prune::perform(&read(kind, given)?, context, record)).await,
         ActionKind::VerifyRestore => Err(not_built(kind)),
         ActionKind::Compare => Err(not_built(kind)),
         ActionKind::SetEndpoints => Err(not_built(kind)),
@@ -136,7 +136,7 @@ pub async fn settle(
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             flip_cname::settle(&read::<FlipCname>(kind, given)?.into(), context, intent).await
         }
-        ActionKind::Prune => Err(not_built(kind)),
+        ActionKind::Prune => prune::settle(&read(kind, given)?, context, intent).await,
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         // Without a recorded intent nothing has left.

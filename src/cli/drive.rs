@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, operator::simulated_operator, world::Scene};
+use super::{Exit, Failure, Session, operator::simulated_operator, others::others, world::Scene};
 use crate::{
     clock::Clock,
     report::{
@@ -61,7 +61,9 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         .map(|step| step.timeout)
         .max()
         .unwrap_or(ActionKind::Restore.entry().timeout);
-    let context = Arc::new(scene.context.clone().for_run(&*run.0, restore_timeout));
+    let root = directory.path.ancestors().nth(2).unwrap_or(&directory.path).to_owned();
+    let context = scene.context.clone().beside(others(root, run.clone()));
+    let context = Arc::new(context.for_run(&*run.0, restore_timeout));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
     let asks_here = session.machine.stdin_terminal && !session.json() && !operator;

@@ -18,8 +18,46 @@ pub fn backup_age(outputs: &Map<String, Value>, at: Timestamp) -> Option<Duratio
     }
 }
 
-/// As the probes saw it when the plan was made: the oldest backup that would be restored.
+/// As the probes saw it when the plan was made: the oldest backup that would be restored. Of a plan that only takes
+/// backups: what the newest one will be like when the next is whole, for until then there is no other.
 pub fn predicted_age(plan: &Plan) -> Option<Duration> {
     let searches = plan.steps.iter().filter(|step| step.action == ActionKind::FindLatest);
-    searches.filter_map(|step| backup_age(&step.probe.outputs, plan.made_at)).max()
+    let chosen = searches.filter_map(|step| backup_age(&step.probe.outputs, plan.made_at)).max();
+    chosen.or_else(|| if restores(plan) { None } else { exposure(plan).map(|(now, takes)| now + takes) })
+}
+
+/// What a plan that only takes backups gives, in words: the RPO is what a person sets by how often it runs.
+pub fn given(plan: &Plan) -> Option<String> {
+    let takes_one = plan.steps.iter().any(|step| step.action == ActionKind::Backup);
+    if restores(plan) || !takes_one {
+        return None;
+    }
+    Some(match exposure(plan) {
+        Some((now, takes)) => format!(
+            "RPO this gives: a backup every run. The newest is {} old now; until the next is whole, about {} later, nothing \
+             newer can be restored",
+            span::format(whole(now)),
+            span::format(takes)
+        ),
+        None => "RPO this gives: a backup every run. There is no usable backup now".to_owned(),
+    })
+}
+
+fn restores(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| step.action == ActionKind::Restore)
+}
+
+/// Age of the newest usable backup when the plan was made, and how long the next takes.
+fn exposure(plan: &Plan) -> Option<(Duration, Duration)> {
+    let backups = plan.steps.iter().filter(|step| step.action == ActionKind::Backup);
+    let of = backups.filter_map(|step| {
+        let fact = step.probe.facts.iter().find(|fact| fact.name == "backup.newest_created")?;
+        let created = fact.value.as_str()?.parse::<Timestamp>().ok()?;
+        Some((Duration::try_from(plan.made_at.duration_since(created)).ok()?, step.expected))
+    });
+    of.max()
+}
+
+fn whole(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
 }

@@ -51,9 +51,10 @@ pub fn objectives(state: &State, now: Timestamp) -> ObjectiveVerdict {
     let ended = state.stopped.as_ref().filter(|(outcome, _, _)| outcome.is_terminal());
     let recovered = ended.is_some_and(|(outcome, _, _)| *outcome == Outcome::Succeeded);
     let took = ended.map_or(now, |(_, _, at)| *at).duration_since(state.created_at);
-    let restored = state.plan.steps.iter().zip(&state.steps).any(|(planned, record)| {
-        planned.action == ActionKind::Restore && matches!(record.state, StepState::Succeeded { .. })
-    });
+    let restored =
+        state.plan.steps.iter().zip(&state.steps).any(|(planned, record)| {
+            planned.action == aim(state) && matches!(record.state, StepState::Succeeded { .. })
+        });
     let wanted = &state.plan.objectives;
     ObjectiveVerdict {
         rto: objective(wanted.rto, unsigned(took), recovered),
@@ -82,8 +83,31 @@ fn unknown(wanted: Option<Duration>) -> Judgement {
     judge(wanted, None, false)
 }
 
-/// Age of the oldest backup that the run chose, when it began. None: it has not chosen one.
+/// What the recovery point hangs on: the restore, or, in a run that restores nothing, the backup.
+fn aim(state: &State) -> ActionKind {
+    let restores = state.plan.steps.iter().any(|planned| planned.action == ActionKind::Restore);
+    if restores { ActionKind::Restore } else { ActionKind::Backup }
+}
+
+/// Age of the oldest backup that the run chose, when it began. None: it has not chosen one. In a run that restores nothing:
+/// how old the newest backup had become when the run's own was whole.
 pub fn data_age(state: &State) -> Option<Duration> {
+    if aim(state) == ActionKind::Backup {
+        let taken = state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
+            StepState::Succeeded { outputs } if planned.action == ActionKind::Backup => outputs.get("exposure"),
+            StepState::Succeeded { .. }
+            | StepState::Pending { .. }
+            | StepState::Running { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => None,
+        });
+        return taken.filter_map(|age| span::parse(age.as_str()?).ok()).max();
+    }
     let chosen = state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
         StepState::Succeeded { outputs } if planned.action == ActionKind::FindLatest => Some(outputs),
         StepState::Succeeded { .. }

@@ -184,6 +184,7 @@ fn outcome(state: &State, place: usize) -> Option<String> {
             Some(why) => format!("skipped: {why}"),
             None => text("name")?.to_owned(),
         },
+        ActionKind::Prune if text("frozen").is_some() => format!("frozen by run {}", text("frozen")?),
         ActionKind::Prune => {
             format!("{} deleted, {} kept", outputs.get("deleted")?.as_array()?.len(), outputs.get("kept")?)
         }

@@ -9,6 +9,7 @@ mod permissions;
 mod private_flip;
 mod programs;
 mod propagation;
+mod prune;
 mod restore;
 mod standby;
 mod ttl;

@@ -3,6 +3,7 @@
 
 use lifeboat::{
     run::{EngineError, JournalError, Outcome, PowerCut, State},
+    runbook::Mode,
     sim::Scenario,
 };
 
@@ -36,6 +37,51 @@ fn every_crash_point_of_the_flagship_is_resumed_with_each_effect_once() {
     }
     println!("crash points {points}/{points} resumable, {whole} appends, restore POSTs 1, record PUTs 1 each time");
     assert!(whole > 15, "only {whole} appends: the flagship was not run");
+}
+
+/// A nightly backup: one POST, one manifest, and every expired backup gone, wherever the power goes.
+#[test]
+fn every_crash_point_of_the_backup_is_resumed_with_each_effect_once() {
+    let stage = || Stage {
+        mode: Mode::Planned,
+        ..Stage::with(Scenario::alive(), include_str!("../../runbooks/apim-backup.yaml"))
+    };
+    let whole = on_paused_clock(async {
+        let mut stage = stage();
+        let state = stage.start(None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
+        stage.appends
+    });
+    let mut points = 0;
+    for append in 0..whole {
+        for bytes in PLACES {
+            for pause in PAUSES {
+                on_paused_clock(async {
+                    let (cut, mut stage) = (PowerCut { append, bytes }, stage());
+                    assert!(
+                        matches!(stage.start(Some(cut)).await, Err(EngineError::Journal(JournalError::Cut))),
+                        "{cut:?}"
+                    );
+                    stage.clock.sleep(std::time::Duration::from_secs(pause)).await;
+                    let mut state = stage.resume(None).await.unwrap();
+                    if pause > LONGEST_SHORT_PAUSE && state.failure().is_some_and(|(_, error)| error.code == "timeout")
+                    {
+                        state = stage.resume(None).await.unwrap();
+                    }
+                    let effects = stage.world.effects();
+                    assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{cut:?}, {pause} s: {:?}", state.stopped);
+                    assert_eq!(effects.backup_posts_received, 1, "{cut:?}, {pause} s: {effects:?}");
+                    assert_eq!(effects.blob_puts_accepted, 1, "one manifest; {cut:?}, {pause} s: {effects:?}");
+                    assert_eq!(effects.blob_deletes_accepted, 8, "{cut:?}, {pause} s: {effects:?}");
+                });
+                points += 1;
+            }
+        }
+    }
+    println!(
+        "crash points {points}/{points} resumable, {whole} appends, backup POSTs 1, manifests 1, deletes 8 each time"
+    );
+    assert!(whole > 8, "only {whole} appends");
 }
 
 async fn crash_once(cut: PowerCut, pause: u64) {

@@ -50,10 +50,13 @@ fn the_examples_give_every_parameter_in_every_mode() {
         let runbook = read(&path);
         for mode in Mode::ALL {
             let from_site = Given { site: site.parameters.clone(), ..Given::default() };
-            let from_file = Given { file: Some(("parameters.yaml", &parameters)), ..Given::default() };
+            let own = own_lines(&runbook, std::str::from_utf8(&parameters).unwrap());
+            let from_file = Given { file: Some(("parameters.yaml", own.as_bytes())), ..Given::default() };
             let values = runbook::bind(&runbook, &from_site, mode).unwrap();
             assert_eq!(values, runbook::bind(&runbook, &from_file, mode).unwrap());
-            assert_eq!(values["record"], if mode == Mode::Drill { "api-drill" } else { "api" });
+            if let Some(record) = values.get("record") {
+                assert_eq!(record, if mode == Mode::Drill { "api-drill" } else { "api" });
+            }
             // Everything that does not wait for another step can be resolved and fits.
             let scope = Scope::new(values, mode, Some("run-1".to_owned()));
             for step in &runbook.steps {
@@ -64,6 +67,15 @@ fn the_examples_give_every_parameter_in_every_mode() {
             }
         }
     }
+}
+
+/// The example is for the flagship; a smaller runbook refuses what it does not know.
+fn own_lines(runbook: &Runbook, text: &str) -> String {
+    let known = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        line.starts_with('#') || runbook.parameters.iter().any(|parameter| parameter.name == name)
+    };
+    text.lines().filter(known).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]

@@ -95,10 +95,14 @@ fn certainty(plan: &Plan) -> String {
 
 fn objectives(page: &mut Page, plan: &Plan) {
     let wanted = &plan.objectives;
-    if wanted.rto.is_none() && wanted.rpo.is_none() {
+    let given = recovery::given(plan);
+    if wanted.rto.is_none() && wanted.rpo.is_none() && given.is_none() {
         return;
     }
     page.heading("Objectives");
+    if let Some(given) = given {
+        page.hang("  ", &given);
+    }
     objective(page, "RTO", wanted.rto, "predicted", Some(plan.expected));
     let age = recovery::predicted_age(plan);
     objective(page, "RPO", wanted.rpo, "age of the newest usable backup", age);

@@ -85,6 +85,7 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::Restore, restore("access-key")),
         (ActionKind::Restore, restore("system-assigned-identity")),
         (ActionKind::Backup, backup_of("access-key")),
+        (ActionKind::Prune, json!({ "service": active(), "storage": storage(), "container": "apim-backups" })),
         (ActionKind::Backup, backup_of("system-assigned-identity")),
         (ActionKind::GatewayHealth, json!({ "service": standby(), "hostname": "api.contoso.com" })),
         (ActionKind::SetTtl, json!({ "zone": zone(), "record": "api", "ttl": "60s" })),

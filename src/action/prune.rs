@@ -1,0 +1,173 @@
+//! `backup.prune`: deletes expired and surplus backups with their manifests, each as it was listed (`If-Match`).
+//!
+//! Frozen while another run that is not over needs the backups: then it deletes nothing and says which run. Looked at
+//! again right before each delete. A delete can be repeated, so a doubt is settled by reading the listing again.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Context, Done, Recorder,
+    arguments::Prune,
+    error,
+    fact::{Facts, note},
+    prune_rules::{self, Decision, Doomed},
+};
+use crate::{
+    azure::{
+        AzureError, AzureErrorKind,
+        storage::{BlobCondition, Blobs},
+    },
+    net::Delivery,
+    plan::facts::{PlannedRequest, Probe},
+    run::{Disposition, Intent, StepError, Verdict},
+};
+
+/// Deletes of one step. A container with more to delete was never pruned; the next run goes on.
+const MOST_DELETED: usize = 1_000;
+
+impl Prune {
+    fn prefix(&self) -> String {
+        self.prefix.clone().unwrap_or_else(|| format!("{}-", self.service.name()))
+    }
+
+    fn place(&self) -> String {
+        format!("{}/{}", self.storage.name(), self.container)
+    }
+
+    fn frozen(&self, context: &Context) -> Result<Option<String>, StepError> {
+        context.others.that_need(&self.service, self.storage.name(), &self.container)
+    }
+}
+
+pub async fn probe(arguments: &Prune, context: &Context) -> Result<Probe, StepError> {
+    let decision = look(arguments, context, &context.blobs).await?;
+    let frozen = arguments.frozen(context)?;
+    let (place, prefix) = (arguments.place(), arguments.prefix());
+    let count = decision.doomed.len();
+    let requests = decision.doomed.iter().flat_map(|one| {
+        let manifest = one.manifest.as_ref().map(|(name, etag)| (name.as_str(), etag.as_str()));
+        std::iter::once((one.name.as_str(), one.etag.as_str())).chain(manifest)
+    });
+    let requests = requests.filter_map(|(name, etag)| planned(arguments, context, name, etag)).collect();
+    let facts = Facts::seen(format!("list blobs {place}"), context.clock.now())
+        .with_volatile("backups.kept", decision.kept)
+        .with_volatile("backups.deleted", count);
+    Ok(Probe {
+        summary: match &frozen {
+            Some(run) => format!("deletes nothing as long as run `{run}` needs the backups in {place}"),
+            None => format!("deletes {count} of {} backups named `{prefix}…` in {place}", decision.kept + count),
+        },
+        facts: facts.into_vec(),
+        requests: if frozen.is_some() { Vec::new() } else { requests },
+        verified: true,
+        ..Probe::default()
+    })
+}
+
+pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) -> Result<Done, StepError> {
+    let blobs = context.blobs.noting(record.sink());
+    let decision = look(arguments, context, &blobs).await?;
+    let mut deleted: Vec<String> = Vec::new();
+    let mut left = 0;
+    for one in decision.doomed.iter().take(MOST_DELETED) {
+        if let Some(run) = arguments.frozen(context)? {
+            note(record, format!("run `{run}` needs the backups in {}: no more is deleted", arguments.place()));
+            return Ok(done(&deleted, decision.kept + decision.doomed.len() - deleted.len(), Some(run)));
+        }
+        let request = planned(arguments, context, &one.name, &one.etag);
+        if let Some(request) = request {
+            record.intend(Intent { request, before: json!({ "backup": one.name, "etag": one.etag }) }).await;
+        }
+        match delete(arguments, &blobs, one).await {
+            Ok(()) => deleted.push(one.name.clone()),
+            Err(failure) if is_kept(&failure) => {
+                left += 1;
+                note(record, format!("`{}` was left alone: {failure}", one.name));
+            }
+            Err(failure) => return Err(failed(&one.name, &failure)),
+        }
+    }
+    if decision.doomed.len() > MOST_DELETED {
+        note(record, format!("{} more wait for the next run", decision.doomed.len() - MOST_DELETED));
+    }
+    Ok(done(&deleted, decision.kept + left, None))
+}
+
+/// Reads only: what is gone is gone, and what is left is deleted by starting again.
+pub async fn settle(arguments: &Prune, context: &Context, intent: Option<&Intent>) -> Result<Verdict, StepError> {
+    let asked = intent.and_then(|intent| intent.before.get("backup")?.as_str());
+    let decision = look(arguments, context, &context.blobs).await?;
+    if decision.doomed.is_empty() {
+        let deleted: Vec<String> = asked.map(str::to_owned).into_iter().collect();
+        return Ok(Verdict::Happened { outputs: done(&deleted, decision.kept, None).outputs });
+    }
+    let left = decision.doomed.len();
+    Ok(Verdict::DidNotHappen {
+        reason: format!("{left} backups are still there; each is deleted only as it is listed"),
+    })
+}
+
+/// The backup first: a crash in between leaves a manifest without a backup, which nobody takes for one.
+async fn delete(arguments: &Prune, blobs: &Blobs, one: &Doomed) -> Result<(), AzureError> {
+    let (account, container) = (arguments.storage.name(), arguments.container.as_str());
+    blobs.delete(account, container, &one.name, BlobCondition::Unchanged(&one.etag)).await?;
+    let Some((name, etag)) = &one.manifest else { return Ok(()) };
+    match blobs.delete(account, container, name, BlobCondition::Unchanged(etag)).await {
+        // The backup is gone; the manifest that is kept is taken by a later run as an orphan.
+        Err(failure) if is_kept(&failure) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// Somebody changed it since it was listed, or a lease, a snapshot or a policy keeps it: that is no failure.
+fn is_kept(failure: &AzureError) -> bool {
+    failure.delivery == Delivery::NotSent
+        && matches!(failure.kind, AzureErrorKind::PreconditionFailed | AzureErrorKind::Conflict)
+}
+
+fn failed(name: &str, failure: &AzureError) -> StepError {
+    if failure.delivery == Delivery::Unknown {
+        let step = StepError::new(
+            Disposition::InDoubt,
+            "delete-in-doubt",
+            format!("it is not known whether `{name}` was deleted: {failure}"),
+            "`lifeboat resume` reads the listing and goes on",
+        );
+        return error::with_details(step, failure);
+    }
+    error::from_refusal(&format!("the delete of `{name}`"), failure)
+}
+
+async fn look(arguments: &Prune, context: &Context, blobs: &Blobs) -> Result<Decision, StepError> {
+    let (account, container, prefix) = (arguments.storage.name(), arguments.container.as_str(), arguments.prefix());
+    if prefix.is_empty() {
+        return Err(StepError::new(
+            Disposition::Final,
+            "invalid-arguments",
+            "`prefix` must not be empty: everything in the container would be judged as a backup",
+            "leave `prefix` out to have the service's name, or give one",
+        ));
+    }
+    let listed = blobs
+        .list(account, container, &prefix)
+        .await
+        .map_err(|failure| error::from_read(&format!("the backups in {}", arguments.place()), &failure))?;
+    let keep = usize::try_from(arguments.keep).unwrap_or(usize::MAX);
+    Ok(prune_rules::decide(&listed, context.clock.now(), keep, arguments.keep_days))
+}
+
+fn planned(arguments: &Prune, context: &Context, name: &str, etag: &str) -> Option<PlannedRequest> {
+    let url = context.blobs.blob_url(arguments.storage.name(), &arguments.container, name)?;
+    Some(PlannedRequest {
+        method: "DELETE".to_owned(),
+        url: url.to_string(),
+        headers: vec![("If-Match".to_owned(), format!("\"{etag}\""))],
+        body: None,
+    })
+}
+
+fn done(deleted: &[String], kept: usize, frozen: Option<String>) -> Done {
+    let mut outputs = Map::from_iter([("deleted".to_owned(), json!(deleted)), ("kept".to_owned(), json!(kept))]);
+    outputs.extend(frozen.map(|run| ("frozen".to_owned(), json!(run))));
+    Done { evidence: Value::Object(outputs.clone()), outputs }
+}

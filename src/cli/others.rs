@@ -1,0 +1,45 @@
+//! Runs of the state directory that are not over, for the actions that must mind them.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::{
+    action::{Others, Unfinished},
+    run::{RunId, State},
+    runbook::{ActionKind, ResourceId},
+    store::{Store, StoreError},
+};
+
+/// Every other run than `own` that is not over; read anew whenever it is asked for.
+pub fn others(root: PathBuf, own: RunId) -> Others {
+    Others::asking(move || unfinished(&Store::at(root.clone()), &own).map_err(|error| error.to_string()))
+}
+
+fn unfinished(store: &Store, own: &RunId) -> Result<Vec<Unfinished>, StoreError> {
+    let mut found = Vec::new();
+    for directory in store.list()?.into_iter().filter(|directory| directory.run != *own) {
+        let (state, _) = directory.load()?;
+        if !state.is_over() {
+            found.push(needs(&state));
+        }
+    }
+    Ok(found)
+}
+
+/// What a run writes to. One that restores also needs the services that its parameters name, and its containers.
+fn needs(state: &State) -> Unfinished {
+    let steps = &state.plan.steps;
+    let mut resources: Vec<String> = steps.iter().flat_map(|step| step.probe.targets.iter().cloned()).collect();
+    let mut containers = Vec::new();
+    if steps.iter().any(|step| step.action == ActionKind::Restore) {
+        let ids = state.plan.parameters.values().filter_map(Value::as_str).filter_map(|it| ResourceId::parse(it).ok());
+        resources.extend(ids.map(|id| id.folded()));
+        let backups = steps.iter().filter_map(|step| step.probe.outputs.get("backup"));
+        containers.extend(backups.filter_map(|backup| {
+            let (account, container) = (backup.get("account")?.as_str()?, backup.get("container")?.as_str()?);
+            Some(format!("{account}/{container}").to_ascii_lowercase())
+        }));
+    }
+    Unfinished { run: state.run.to_string(), resources, containers }
+}
