@@ -159,3 +159,38 @@ pub struct Probe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_step(step: &str, finding: Finding) -> Finding {
+        Finding { step: Some(StepId::new(step)), ..finding }
+    }
+
+    #[test]
+    fn one_cause_that_stops_three_steps_is_one_finding() {
+        let busy = || Finding::blocker("standby-busy", "it is busy", "wait");
+        let other = Finding::warning("same-region", "it is near", "move it");
+        let gathered = gather([
+            of_step("verify", other),
+            of_step("verify", busy()),
+            of_step("restore", busy().seen(Timestamp::UNIX_EPOCH)),
+            of_step("restore", busy()),
+            of_step("check", busy()),
+        ]);
+        assert_eq!(gathered.len(), 2);
+        assert_eq!(
+            (gathered[0].code.as_str(), gathered[0].place().as_str()),
+            ("standby-busy", "verify, restore, check")
+        );
+        assert_eq!(gathered[1].place(), "verify");
+    }
+
+    #[test]
+    fn a_finding_of_an_older_plan_is_read() {
+        let old = r#"{"severity":"warning","step":"verify","code":"same-region","message":"m","remedy":"r"}"#;
+        let read: Finding = serde_json::from_str(old).unwrap();
+        assert_eq!((read.observed_at, read.subject, read.also), (None, None, Vec::new()));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod overrides;
 mod rbac;
+mod readiness;
 
 use std::{
     path::Path,
