@@ -147,6 +147,7 @@ mod tests {
     fn example(field: &Field, shape: &FieldType) -> Value {
         match shape {
             FieldType::String if field.name == "path" => json!("/orders"),
+            FieldType::String if field.name == "until" => json!("2026-11-23T03:00:00Z"),
             FieldType::String => json!("text"),
             FieldType::Integer(low, _) => json!(low),
             FieldType::Boolean => json!(true),

@@ -165,9 +165,10 @@ impl Change {
     }
 }
 
-/// When the last cache that holds the TTL from before a new one runs out.
+/// When the last cache that holds the TTL from before a new one runs out. The note has whole seconds: the last of them
+/// counts.
 pub fn drained_at(noted: &Noted) -> Option<Timestamp> {
-    Some(after(noted.at?, Duration::from_secs(u64::from(noted.ttl?))))
+    Some(after(noted.at?, Duration::from_secs(u64::from(noted.ttl?) + 1)))
 }
 
 /// Whole seconds, at least one: Azure DNS takes 1 to 2,147,483,647.

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{FlipCname, RequestMethod, SetTtl, read},
-    backup_probe, command, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
-    propagation, prune, restore, take_backup, verify_standby, wait,
+    backup_probe, command, compare, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
+    propagation, prune, restore, take_backup, verify_restore, verify_standby, wait,
 };
 use crate::{
     azure::Operation,
@@ -36,15 +36,15 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
             flip_cname::probe(&read::<FlipCname>(kind, given)?.into(), context).await
         }
         ActionKind::Prune => prune::probe(&read(kind, given)?, context).await,
-        ActionKind::VerifyRestore => Err(not_built(kind)),
-        ActionKind::Compare => Err(not_built(kind)),
+        ActionKind::VerifyRestore => verify_restore::probe(&read(kind, given)?, context).await,
+        ActionKind::Compare => compare::probe(&read(kind, given)?, context).await,
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => propagation::probe(&read(kind, given)?, context).await,
         ActionKind::Approval => Ok(approval::probe(&read(kind, given)?)),
         ActionKind::HttpRequest => http_request::probe(&read(kind, given)?),
         ActionKind::Command => Ok(command::probe(&read(kind, given)?, context)),
-        ActionKind::Wait => Ok(wait::probe(&read(kind, given)?)),
+        ActionKind::Wait => wait::probe(&read(kind, given)?),
     }
 }
 
@@ -67,8 +67,8 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
             Box::pin(flip_cname::perform(&read::<FlipCname>(kind, given)?.into(), call, context, record)).await
         }
         ActionKind::Prune => Box::pin(prune::perform(&read(kind, given)?, context, record)).await,
-        ActionKind::VerifyRestore => Err(not_built(kind)),
-        ActionKind::Compare => Err(not_built(kind)),
+        ActionKind::VerifyRestore => Box::pin(verify_restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Compare => Box::pin(compare::perform(&read(kind, given)?, context, record)).await,
         ActionKind::SetEndpoints => Err(not_built(kind)),
         ActionKind::SetOrigin => Err(not_built(kind)),
         ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,

@@ -21,7 +21,9 @@ pub mod choose;
 mod cname_change;
 mod cname_notes;
 mod command;
+mod compare;
 mod confirm_outage;
+mod content_words;
 mod context;
 mod dispatch;
 mod error;
@@ -48,6 +50,7 @@ mod secret;
 mod standing;
 mod storage_reach;
 mod take_backup;
+mod verify_restore;
 mod verify_standby;
 mod wait;
 

@@ -65,6 +65,13 @@ const SERVICE_BACKUP: &str = "Microsoft.ApiManagement/service/backup/action";
 const SERVICE_RESTORE: &str = "Microsoft.ApiManagement/service/restore/action";
 const OPERATION_READ: &str = "Microsoft.ApiManagement/service/operationresults/read";
 const WORKSPACES_READ: &str = "Microsoft.ApiManagement/service/workspaces/read";
+/// What a service holds and a restore brings.
+const NAMES_READ: [&str; 4] = [
+    "Microsoft.ApiManagement/service/apis/read",
+    "Microsoft.ApiManagement/service/products/read",
+    "Microsoft.ApiManagement/service/subscriptions/read",
+    "Microsoft.ApiManagement/service/namedValues/read",
+];
 /// What a service holds, and what of it a backup leaves out.
 const HOLDINGS_READ: [&str; 6] = [
     "Microsoft.ApiManagement/service/apis/read",
@@ -190,8 +197,20 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.must("zone", ZONE_READ, "reads which name servers the zone has");
             list.may("zone", CNAME_READ, "reads when the record was changed");
         }
+        ActionKind::VerifyRestore => {
+            for action in NAMES_READ {
+                list.must("service", action, "compares it with the backup's manifest");
+            }
+            list.data("backup", BLOB_READ, false, "reads the backup's manifest");
+        }
+        ActionKind::Compare => {
+            for action in NAMES_READ {
+                list.must("service", action, "names what only one of the two has");
+                list.must("with", action, "names what only one of the two has");
+            }
+        }
         // Not built yet.
-        ActionKind::VerifyRestore | ActionKind::Compare | ActionKind::SetEndpoints | ActionKind::SetOrigin => {}
+        ActionKind::SetEndpoints | ActionKind::SetOrigin => {}
         // None of them sends anything to Azure with this credential.
         ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
     }

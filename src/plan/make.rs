@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::{
-    Certainty, FORMAT, Forced, Plan, PlannedStep,
+    Certainty, FORMAT, Forced, Plan, PlannedStep, codes,
     digest::digest,
     facts::{Finding, Probe, gather},
     graph::Graph,
@@ -103,6 +103,10 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     }
     let probed: Vec<Probed<'_>> = steps.iter().map(probed).collect();
     findings.extend(readiness::judge(&subjects, &observed, &probed, runbook.objectives.rto, &context));
+    if steps.is_empty() && !runbook.steps.is_empty() {
+        let message = format!("no step of `{}` is run in the mode {mode}", runbook.name);
+        findings.push(codes::finding("nothing-in-this-mode", message));
+    }
     let mut plan = Plan {
         format: FORMAT,
         digest: String::new(),

@@ -115,6 +115,8 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         }
         ActionKind::Restore => (service(state, place), restored(state, place, standing)),
         ActionKind::GatewayHealth => (service(state, place), healthy(state, place)?),
+        ActionKind::VerifyRestore => (service(state, place), complete(state, place)?),
+        ActionKind::Compare => (service(state, place), compared(state, place)?),
         ActionKind::HttpRequest
         | ActionKind::Command
         | ActionKind::Backup
@@ -139,8 +141,6 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         | ActionKind::Backup
         | ActionKind::FindLatest
         | ActionKind::Prune
-        | ActionKind::VerifyRestore
-        | ActionKind::Compare
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin
         | ActionKind::VerifyPropagation
@@ -302,6 +302,49 @@ fn healthy(state: &State, place: usize) -> Option<(bool, String)> {
         | StepState::Running { .. }
         | StepState::Waiting { .. }
         | StepState::InDoubt { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    }
+}
+
+/// Whether the restored service was seen to hold what its backup names. None: nobody has looked yet.
+fn complete(state: &State, place: usize) -> Option<(bool, String)> {
+    let record = &state.steps[place];
+    match &record.state {
+        StepState::Succeeded { outputs } => {
+            let counts = outputs.get("counts").and_then(Value::as_object)?;
+            let counts: Vec<String> =
+                counts.iter().map(|(kind, count)| format!("{count} {}", kind.replace('_', " "))).collect();
+            let says =
+                format!("holds everything that its backup names ({}), seen at {}", counts.join(", "), ended(record));
+            Some((true, says))
+        }
+        StepState::Failed { .. } => Some((true, "was not proved to hold what its backup names".to_owned())),
+        StepState::Pending { .. }
+        | StepState::Running { .. }
+        | StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => None,
+    }
+}
+
+/// What only one of two services had, as the comparison says it itself.
+fn compared(state: &State, place: usize) -> Option<(bool, String)> {
+    let record = &state.steps[place];
+    match &record.state {
+        StepState::Succeeded { outputs } => {
+            Some((true, format!("{}; seen at {}", text(outputs, "told")?, ended(record))))
+        }
+        StepState::Pending { .. }
+        | StepState::Running { .. }
+        | StepState::Waiting { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Failed { .. }
         | StepState::Skipped { .. }
         | StepState::Undoing { .. }
         | StepState::Undone

@@ -1,6 +1,7 @@
 //! Actions against the in-process simulator on the paused clock: each good path, and each hard case.
 
 mod backup;
+mod content;
 mod flip;
 mod gateway;
 mod holdings;

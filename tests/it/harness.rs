@@ -44,6 +44,8 @@ pub struct Stage {
     pub disk: Disk,
     pub runbook: Runbook,
     pub mode: Mode,
+    /// Name of the next run.
+    pub run: &'static str,
     pub purpose: Purpose,
     /// Somebody decided to fail over whatever is seen.
     pub forced: Option<Forced>,
@@ -74,6 +76,7 @@ impl Stage {
             disk: Disk::default(),
             runbook,
             mode: Mode::Unplanned,
+            run: "test-run",
             purpose: Purpose::Run,
             forced: None,
             operator: true,
@@ -88,7 +91,7 @@ impl Stage {
         let site = Arc::new(self.world.site());
         Context::simulated(self.world.clone(), site, self.clock.clone(), std::env::temp_dir())
             .unwrap()
-            .for_run("test-run", restore_timeout(&self.runbook, self.mode))
+            .for_run(self.run, restore_timeout(&self.runbook, self.mode))
     }
 
     pub async fn plan(&self) -> Plan {
@@ -119,7 +122,7 @@ impl Stage {
             "{:#?}",
             plan.findings
         );
-        let planned = Event::Planned { run: RunId("test-run".into()), plan: Arc::new(plan), by: person("ann") };
+        let planned = Event::Planned { run: RunId(self.run.into()), plan: Arc::new(plan), by: person("ann") };
         let mut journal = Journal::in_memory(self.disk.clone(), cut);
         let at = self.clock.now();
         journal.append(at, std::slice::from_ref(&planned))?;
@@ -175,6 +178,14 @@ impl Stage {
                 }
             }
         });
+    }
+
+    /// Another run, of another runbook, in the same world.
+    pub fn then(&mut self, run: &'static str, path: &str, mode: Mode) {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        self.runbook =
+            runbook::check(path, text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        (self.run, self.mode, self.disk) = (run, mode, Disk::default());
     }
 
     /// A person asks for something while nobody drives: the event goes straight to the disk.

@@ -16,6 +16,7 @@ mod harness;
 mod journal;
 mod net;
 mod overrides;
+mod planned;
 mod problems;
 mod process;
 mod readiness;

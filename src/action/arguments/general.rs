@@ -66,6 +66,8 @@ pub struct Command {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
-    #[serde(with = "span")]
-    pub duration: Duration,
+    #[serde(default, with = "span::optional")]
+    pub duration: Option<Duration>,
+    #[serde(default)]
+    pub until: Option<jiff::Timestamp>,
 }

@@ -28,6 +28,13 @@ pub(super) const CODES: &[Code] = &[
         "there is one backup that can be restored, and nothing to fall back to",
         "check that backups are still being made",
     ),
+    warning(
+        "manifest-missing",
+        "no manifest names what the backup holds, so that the restored service cannot be held against it",
+        "let apim.backup take the backups; without a manifest the proof is gone past with `lifeboat skip`",
+    )
+    .seen_in("tier-not-compared")
+    .with("an apim.verify-restore step"),
     blocker(
         "backup-missing",
         "the backup that the step names is not there",

@@ -100,6 +100,13 @@ pub(super) const CODES: &[Code] = &[
     )
     .seen_in("clean")
     .with("`subscription_key: { env: … }` in the health check"),
+    note(
+        "configuration-differs",
+        "only one of two services has what is named",
+        "know what is lost when one is overwritten with the other",
+    )
+    .seen_in("clean")
+    .with("an apim.compare step"),
     warning(
         "gateway-unknown",
         "Azure names no gateway of the standby",

@@ -6,6 +6,13 @@ pub(super) const CODES: &[Code] = &[
     blocker("expression", "an expression of the step cannot be computed", "correct the expression in the runbook")
         .seen_in("clean")
         .with("an expression that names what a backup does not have"),
+    blocker(
+        "nothing-in-this-mode",
+        "the mode leaves every step of the runbook out",
+        "choose a mode that the steps' `modes` name",
+    )
+    .seen_in("clean")
+    .with("`modes: [planned]` on every step"),
     blocker("argument", "an expression gave a value that the field does not take", "correct the value or the field")
         .seen_in("clean")
         .with("a parameter with a value of another kind"),

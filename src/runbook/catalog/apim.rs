@@ -88,6 +88,7 @@ pub(super) static COMPARE: Entry = Entry {
         output("only_in_service", "names that only the first has, by kind"),
         output("only_in_other", "names that only the second has, by kind"),
         output("differences", "how many names differ"),
+        output("told", "the same in one sentence"),
     ],
     effect: Effect::ReadOnly,
     timeout: seconds(5 * 60),

@@ -59,7 +59,10 @@ pub(super) static COMMAND: Entry = Entry {
 pub(super) static WAIT: Entry = Entry {
     kind: ActionKind::Wait,
     summary: "wait",
-    fields: &[required("duration", FieldType::Duration, "how long")],
+    fields: &[
+        optional("duration", FieldType::Duration, "how long"),
+        optional("until", FieldType::String, "until when, as another step gives it: UTC"),
+    ],
     outputs: &[],
     effect: Effect::ReadOnly,
     timeout: seconds(24 * 3600),

@@ -95,12 +95,15 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
             json!({ "zone": private_zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" }),
         ),
         (ActionKind::VerifyPropagation, json!({ "zone": zone(), "record": "api", "target": OLD_TARGET })),
+        (ActionKind::VerifyRestore, json!({ "service": active(), "backup": bare })),
+        (ActionKind::Compare, json!({ "service": active(), "with": standby() })),
         (ActionKind::Approval, json!({ "prompt": "Move it?" })),
         (ActionKind::Command, json!({ "argv": ["true"] })),
         (ActionKind::Wait, json!({ "duration": "5m" })),
     ] {
         held.insert(kind);
-        let stage = Stage::new(Scenario::default());
+        let living = matches!(kind, ActionKind::VerifyRestore | ActionKind::Compare);
+        let stage = Stage::new(if living { Scenario::alive() } else { Scenario::default() });
         stage.probe(kind, arguments.clone()).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
         let (done, _) = stage.perform(kind, arguments.clone()).await;
         if kind == ActionKind::Approval {

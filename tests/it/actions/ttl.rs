@@ -61,7 +61,7 @@ async fn sets_the_ttl_keeps_everything_else_and_says_when_caches_have_drained() 
     assert_eq!(record.metadata["lifeboat_ttl_before"], "300 2026-11-23T08:00:00Z run-1");
     let wanted = json!({
         "ttl": "1m", "previous_ttl": "5m", "hostname": "api.contoso.com", "etag": record.etag,
-        "drained_at": "2026-11-23T08:05:00Z",
+        "drained_at": "2026-11-23T08:05:01Z",
     });
     assert_eq!(Value::Object(outputs.clone()), wanted);
     assert_eq!(journal.intents().len(), 1);
@@ -137,7 +137,7 @@ async fn propagation_waits_for_the_ttl_from_before_it_was_lowered() {
     };
     // Flipped at once: until 08:05, not 08:01.
     let (at, notes) = drained(arguments(), 0).await;
-    assert_eq!(at, "2026-11-23T08:05:00Z");
+    assert_eq!(at, "2026-11-23T08:05:01Z");
     assert!(notes.contains("with the TTL that it had until that was changed"), "{notes}");
     // Flipped when the old TTL had run out: its own TTL counts.
     let (at, notes) = drained(arguments(), 10).await;

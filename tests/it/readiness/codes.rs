@@ -25,7 +25,7 @@ fn runbook(row: &Code) -> String {
     let access = "access: system-assigned-identity";
     if row.code == "permissions-open" {
         text = text
-            .replace("    needs: [approve]", "    needs: [approve, zone]")
+            .replace("    needs: [approve", "    needs: [zone, approve")
             .replace("steps:\n", "steps:\n  - id: zone\n    do: { command: { argv: [\"true\"], read_only: true } }\n");
     }
     let backup = |container: &str, name: &str| {
@@ -51,6 +51,20 @@ fn runbook(row: &Code) -> String {
         "subscription-key-missing" => {
             let paths = "paths: [{ path: /orders, subscription_key: { env: NO_SUCH_KEY } }]";
             ("hostname: \"${{ params.record }}", format!("{paths}, hostname: \"${{{{ params.record }}}}"))
+        }
+        "manifest-missing" => (
+            "steps:\n",
+            "steps:\n  - id: prove\n    do:\n      apim.verify-restore: { service: \"${{ params.standby }}\", backup: \"${{ steps.find-backup.backup }}\" }\n    needs: [find-backup]\n"
+                .to_owned(),
+        ),
+        "configuration-differs" => (
+            "steps:\n",
+            "steps:\n  - id: differ\n    do: { apim.compare: { service: \"${{ params.active }}\", with: \"${{ params.standby }}\" } }\n"
+                .to_owned(),
+        ),
+        "nothing-in-this-mode" => {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-failback.yaml");
+            return std::fs::read_to_string(path).unwrap();
         }
         "backup-missing" => by_name("no-such"),
         "backup-expired" => by_name("apim-contoso-west-20261022T210000Z.apimbackup"),
