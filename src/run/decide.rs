@@ -22,6 +22,10 @@ pub use way_back::{may_be_left, may_start, undoable};
 /// (25, azure-facts 4), but most wide steps only wait; a group commit wants many.
 pub const MOST_AT_ONCE: usize = 512;
 
+/// Restarts of one attempt after a change that a probe settled as not happened. Something between here and Azure that
+/// breaks every request would else have it sent again and again until the deadline, which may be hours away.
+pub const MOST_RESTARTS: u32 = 8;
+
 /// What should be going on for a step, given its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -243,7 +247,7 @@ fn start(state: &State, now: Timestamp, place: usize) -> Event {
     let carried = match &state.steps[place].state {
         StepState::Pending { carried } => *carried,
         StepState::Waiting { next_attempt, .. } => {
-            Some(Carried { attempt: *next_attempt, deadline: deadline(state, now, place) })
+            Some(Carried { attempt: *next_attempt, deadline: deadline(state, now, place), restarts: 0 })
         }
         StepState::Running { .. }
         | StepState::InDoubt { .. }
@@ -266,6 +270,11 @@ fn start(state: &State, now: Timestamp, place: usize) -> Event {
         let hint = "nothing was changed by it; resume the run to try it again";
         return failed(state, now, place, StepError::new(Disposition::Retryable, "timeout", message, hint));
     }
+    if carried.is_some_and(|carried| carried.restarts >= MOST_RESTARTS) {
+        let message = format!("its request was lost on the way {MOST_RESTARTS} times; each time nothing had happened");
+        let hint = "find out what breaks the way to Azure (a proxy, a firewall), then resume the run";
+        return failed(state, now, place, StepError::new(Disposition::Retryable, "lost-every-time", message, hint));
+    }
     let arguments = match state.scope.resolve(&planned.arguments) {
         Ok(arguments) => arguments,
         Err(unresolved) => return failed(state, now, place, unresolved_error(&unresolved)),
@@ -275,7 +284,7 @@ fn start(state: &State, now: Timestamp, place: usize) -> Event {
         return failed(state, now, place, StepError::new(Disposition::Final, "argument", message, misfit.help));
     }
     let (attempt, deadline) = match carried {
-        Some(Carried { attempt, deadline }) => (attempt, deadline),
+        Some(Carried { attempt, deadline, .. }) => (attempt, deadline),
         None => (1, deadline(state, now, place)),
     };
     Event::StepStarted { step, attempt, deadline, arguments: Arc::new(arguments) }

@@ -31,6 +31,9 @@ pub struct Attempt {
     pub number: u32,
     pub since: Timestamp,
     pub deadline: Timestamp,
+    /// How often it began anew after a change that a probe settled as not happened.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarts: u32,
     /// Every expression resolved.
     #[serde(skip)]
     pub arguments: Arc<Map<String, Value>>,
@@ -102,6 +105,14 @@ pub enum StepState {
 pub struct Carried {
     pub attempt: u32,
     pub deadline: Timestamp,
+    /// As [`Attempt::restarts`].
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarts: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -140,6 +151,23 @@ impl StepState {
             | Self::Undoing { .. }
             | Self::Undone
             | Self::UndoFailed { .. } => None,
+        }
+    }
+
+    /// How often the attempt that starts next has begun anew already.
+    pub(super) fn restarts(&self) -> u32 {
+        match self {
+            Self::Pending { carried: Some(carried) } => carried.restarts,
+            Self::Pending { carried: None }
+            | Self::Running { .. }
+            | Self::Waiting { .. }
+            | Self::InDoubt { .. }
+            | Self::Succeeded { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Undoing { .. }
+            | Self::Undone
+            | Self::UndoFailed { .. } => 0,
         }
     }
 
@@ -571,7 +599,10 @@ pub(super) fn settled(attempt: Attempt, error: Option<StepError>, verdict: &Verd
     match verdict {
         Verdict::Happened { outputs } => StepState::Succeeded { outputs: Arc::new(outputs.clone()) },
         Verdict::DidNotHappen { .. } => {
-            StepState::Pending { carried: Some(Carried { attempt: attempt.number, deadline: attempt.deadline }) }
+            let Attempt { number, deadline, restarts, intent, .. } = attempt;
+            // What was interrupted before it announced anything has tried nothing yet.
+            let restarts = restarts + u32::from(intent.is_some());
+            StepState::Pending { carried: Some(Carried { attempt: number, deadline, restarts }) }
         }
         // Nobody watches it past its deadline unless somebody resumes the run: then its own outcome judges it.
         Verdict::GoesOn { .. } if error.as_ref().is_some_and(|error| error.code == "timeout") => StepState::InDoubt {

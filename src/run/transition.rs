@@ -41,6 +41,7 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
                 number: *attempt,
                 since: at,
                 deadline: *deadline,
+                restarts: state.restarts(),
                 arguments: arguments.clone(),
                 intent: None,
                 operation: None,

@@ -42,6 +42,7 @@ fn attempt(with_intent: bool, with_operation: bool) -> Attempt {
         number: 1,
         since: at(0),
         deadline: at(600),
+        restarts: 0,
         arguments: Arc::new(Map::new()),
         intent: with_intent.then(|| Box::new(intent())),
         operation: with_operation.then(operation),
@@ -54,7 +55,10 @@ fn states() -> Vec<(&'static str, StepState)> {
     let unknown = Some(Unsettled { reason: "no answer".into(), remedy: "look".into() });
     vec![
         ("pending", StepState::Pending { carried: None }),
-        ("pending, carried", StepState::Pending { carried: Some(Carried { attempt: 1, deadline: at(600) }) }),
+        (
+            "pending, carried",
+            StepState::Pending { carried: Some(Carried { attempt: 1, deadline: at(600), restarts: 0 }) },
+        ),
         ("running", StepState::Running { attempt: attempt(false, false), follow: false }),
         ("running, change intended", StepState::Running { attempt: attempt(true, false), follow: false }),
         ("running, accepted", StepState::Running { attempt: attempt(true, true), follow: false }),

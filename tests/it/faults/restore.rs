@@ -40,6 +40,20 @@ fn a_connection_reset_after_azure_acted_never_makes_a_second_restore() {
 }
 
 #[test]
+fn a_way_that_breaks_every_request_is_given_up_after_eight_of_them() {
+    on_paused_clock(async {
+        let (state, mut stage) = driven([Fault::new(Act::Reset(Moment::Before)).on("POST", RESTORE).times(8)]).await;
+        let error = assert_ended(&state, Outcome::Failed, "restore", Disposition::Retryable, "lost-every-time");
+        assert!(error.hint.contains("resume"), "{}", error.hint);
+        assert_eq!(changes(&stage), Changes { posts: 8, restores: 0, puts: 0 });
+        assert_eq!(target(&stage), OLD_TARGET);
+        // The way is mended: a person says so by resuming.
+        let state = stage.resume(None).await.unwrap();
+        assert_recovered(&state, &stage, Changes { posts: 9, ..ONCE });
+    });
+}
+
+#[test]
 fn a_locked_service_is_waited_for_and_asked_again() {
     on_paused_clock(async {
         let (state, stage) = driven([Fault::status(409, "ServiceLocked").on("POST", RESTORE).times(2)]).await;
