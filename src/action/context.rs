@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp},
     plan::{Forced, facts::Fact},
-    run::StepError,
+    run::{Intent, StepError},
     runbook::{StepId, catalog},
     sim::World,
     site::Site,
@@ -116,6 +116,9 @@ pub struct Call {
     pub forced: Option<Forced>,
     /// Why the step is in doubt, while it is settled; none when the process that knew has died.
     pub doubt: Option<Box<StepError>>,
+    /// The last change that the step announced, perhaps in an earlier attempt: what several requests had found before
+    /// the first of them. None while planning.
+    pub earlier: Option<Arc<Intent>>,
 }
 
 /// What a performed step gives.

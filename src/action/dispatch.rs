@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Call, Context, Done, Recorder, approval,
-    arguments::{FlipCname, RequestMethod, SetTtl, read},
+    arguments::{FlipCname, RequestMethod, SetEndpoints, SetOrigin, SetTtl, read},
     backup_probe, command, compare, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
-    propagation, prune, restore, take_backup, verify_restore, verify_standby, wait,
+    pool_change, pool_settle, propagation, prune, restore, take_backup, verify_restore, verify_standby, wait,
 };
 use crate::{
     azure::Operation,
@@ -38,8 +38,8 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::Prune => prune::probe(&read(kind, given)?, context).await,
         ActionKind::VerifyRestore => verify_restore::probe(&read(kind, given)?, context).await,
         ActionKind::Compare => compare::probe(&read(kind, given)?, context).await,
-        ActionKind::SetEndpoints => Err(not_built(kind)),
-        ActionKind::SetOrigin => Err(not_built(kind)),
+        ActionKind::SetEndpoints => pool_change::probe(&read::<SetEndpoints>(kind, given)?.into(), context).await,
+        ActionKind::SetOrigin => pool_change::probe(&read::<SetOrigin>(kind, given)?.into(), context).await,
         ActionKind::VerifyPropagation => propagation::probe(&read(kind, given)?, context).await,
         ActionKind::Approval => Ok(approval::probe(&read(kind, given)?)),
         ActionKind::HttpRequest => http_request::probe(&read(kind, given)?),
@@ -69,8 +69,12 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::Prune => Box::pin(prune::perform(&read(kind, given)?, context, record)).await,
         ActionKind::VerifyRestore => Box::pin(verify_restore::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Compare => Box::pin(compare::perform(&read(kind, given)?, context, record)).await,
-        ActionKind::SetEndpoints => Err(not_built(kind)),
-        ActionKind::SetOrigin => Err(not_built(kind)),
+        ActionKind::SetEndpoints => {
+            Box::pin(pool_change::perform(&read::<SetEndpoints>(kind, given)?.into(), call, context, record)).await
+        }
+        ActionKind::SetOrigin => {
+            Box::pin(pool_change::perform(&read::<SetOrigin>(kind, given)?.into(), call, context, record)).await
+        }
         ActionKind::VerifyPropagation => Box::pin(propagation::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Approval => Err(only_people_approve()),
         ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
@@ -93,7 +97,10 @@ pub async fn follow(
         ActionKind::Backup => {
             take_backup::follow(&read(kind, &call.arguments)?, context, operation, intent, record).await
         }
-        ActionKind::SetOrigin => Err(not_built(kind)),
+        ActionKind::SetOrigin => {
+            let change = read::<SetOrigin>(kind, &call.arguments)?.into();
+            Box::pin(pool_settle::follow(&change, context, operation, intent, record)).await
+        }
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
@@ -137,8 +144,12 @@ pub async fn settle(
             flip_cname::settle(&read::<FlipCname>(kind, given)?.into(), context, intent).await
         }
         ActionKind::Prune => prune::settle(&read(kind, given)?, context, intent).await,
-        ActionKind::SetEndpoints => Err(not_built(kind)),
-        ActionKind::SetOrigin => Err(not_built(kind)),
+        ActionKind::SetEndpoints => {
+            pool_settle::settle(&read::<SetEndpoints>(kind, given)?.into(), context, intent, operation).await
+        }
+        ActionKind::SetOrigin => {
+            pool_settle::settle(&read::<SetOrigin>(kind, given)?.into(), context, intent, operation).await
+        }
         // Without a recorded intent nothing has left.
         ActionKind::HttpRequest | ActionKind::Command if intent.is_none() => {
             Ok(Verdict::DidNotHappen { reason: "nothing had been sent or started".to_owned() })
@@ -173,8 +184,14 @@ pub async fn undo(
             flip_undo::undo(&read::<FlipCname>(kind, &call.arguments)?.into(), context, outputs, record).await
         }
         ActionKind::Backup => Ok(take_backup::undo(outputs)),
-        ActionKind::SetEndpoints => Err(not_built(kind)),
-        ActionKind::SetOrigin => Err(not_built(kind)),
+        ActionKind::SetEndpoints => {
+            let change = read::<SetEndpoints>(kind, &call.arguments)?.into();
+            Box::pin(pool_settle::undo(&change, context, outputs, record)).await
+        }
+        ActionKind::SetOrigin => {
+            let change = read::<SetOrigin>(kind, &call.arguments)?.into();
+            Box::pin(pool_settle::undo(&change, context, outputs, record)).await
+        }
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
         | ActionKind::FindLatest
@@ -249,10 +266,6 @@ pub fn expected(kind: ActionKind, arguments: &Map<String, Value>) -> Option<Dura
         | ActionKind::HttpRequest
         | ActionKind::Command => None,
     }
-}
-
-fn not_built(kind: ActionKind) -> StepError {
-    StepError::new(Disposition::Final, "not-built", format!("{kind} is not built yet"), "leave the step out")
 }
 
 fn only_people_approve() -> StepError {

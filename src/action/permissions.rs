@@ -92,6 +92,15 @@ const SECRET_READ: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 const ZONE_READ: &str = "Microsoft.Network/dnsZones/read";
 const CNAME_READ: &str = "Microsoft.Network/dnsZones/CNAME/read";
 const CNAME_WRITE: &str = "Microsoft.Network/dnsZones/CNAME/write";
+const TRAFFIC_MANAGER_READ: &str = "Microsoft.Network/trafficManagerProfiles/read";
+const AZURE_ENDPOINT_WRITE: &str = "Microsoft.Network/trafficManagerProfiles/azureEndpoints/write";
+const EXTERNAL_ENDPOINT_WRITE: &str = "Microsoft.Network/trafficManagerProfiles/externalEndpoints/write";
+const NESTED_ENDPOINT_WRITE: &str = "Microsoft.Network/trafficManagerProfiles/nestedEndpoints/write";
+const ORIGIN_READ: &str = "Microsoft.Cdn/profiles/originGroups/origins/read";
+const ORIGIN_WRITE: &str = "Microsoft.Cdn/profiles/originGroups/origins/write";
+/// Asked for on the resource group: the operation is not below the profile.
+const ORIGIN_OPERATION_READ: &str =
+    "Microsoft.Cdn/operationresults/profileresults/origingroupresults/originresults/read";
 const PRIVATE_ZONE_READ: &str = "Microsoft.Network/privateDnsZones/read";
 const PRIVATE_CNAME_READ: &str = "Microsoft.Network/privateDnsZones/CNAME/read";
 const PRIVATE_CNAME_WRITE: &str = "Microsoft.Network/privateDnsZones/CNAME/write";
@@ -193,6 +202,23 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.must("zone", PRIVATE_CNAME_READ, "reads the record");
             list.must("zone", PRIVATE_CNAME_WRITE, "changes the record, and puts it back in an undo");
         }
+        ActionKind::SetEndpoints => {
+            list.must("profile", TRAFFIC_MANAGER_READ, "reads the profile and its endpoints");
+            for (kind, action) in [
+                ("azure", AZURE_ENDPOINT_WRITE),
+                ("external", EXTERNAL_ENDPOINT_WRITE),
+                ("nested", NESTED_ENDPOINT_WRITE),
+            ] {
+                if names_endpoint(arguments, kind) {
+                    list.must("profile", action, "sets endpoints, and puts them back in an undo");
+                }
+            }
+        }
+        ActionKind::SetOrigin => {
+            list.must("profile", ORIGIN_READ, "reads the origins");
+            list.must("profile", ORIGIN_WRITE, "sets origins, and puts them back in an undo");
+            list.may("profile", ORIGIN_OPERATION_READ, "follows a change; else the origin itself is watched");
+        }
         ActionKind::VerifyPropagation => {
             list.must("zone", ZONE_READ, "reads which name servers the zone has");
             list.may("zone", CNAME_READ, "reads when the record was changed");
@@ -209,8 +235,6 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
                 list.must("with", action, "names what only one of the two has");
             }
         }
-        // Not built yet.
-        ActionKind::SetEndpoints | ActionKind::SetOrigin => {}
         // None of them sends anything to Azure with this credential.
         ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
     }
@@ -332,6 +356,13 @@ fn on(arguments: &Map<String, Value>, field: &'static str) -> Option<On> {
 
 fn text<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
     arguments.get(field)?.as_str()
+}
+
+/// Whether a step sets an endpoint of this type; also when that is not known yet.
+fn names_endpoint(arguments: &Map<String, Value>, kind: &str) -> bool {
+    let Some(endpoints) = arguments.get("endpoints").and_then(Value::as_array) else { return true };
+    let mut types = endpoints.iter().map(|endpoint| endpoint.get("type").and_then(Value::as_str));
+    types.any(|named| named.is_none_or(|named| named == kind || is_open(named)))
 }
 
 fn is_open(text: &str) -> bool {

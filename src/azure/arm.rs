@@ -195,6 +195,16 @@ impl Arm {
         self.path_url(&format!("{id}{suffix}"), api_version)
     }
 
+    /// A resource below another. Each name stands in one segment, so a slash or a question mark in it leads nowhere else.
+    pub fn url_below(&self, id: &ResourceId, segments: &[&str], api_version: &str) -> Url {
+        let mut url = self.url(id, "", api_version);
+        // A URL of http always has segments.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(segments);
+        }
+        url
+    }
+
     /// For paths that are no resource ids: `/subscriptions/…/resourceGroups/…`.
     pub fn path_url(&self, path: &str, api_version: &str) -> Url {
         let mut url = self.exchange.origin.clone();
@@ -229,6 +239,11 @@ impl Arm {
             call.headers.insert(header::IF_MATCH, etag);
         }
         self.call(with_body(call, &RequestBody::json(body))).await
+    }
+
+    /// A PATCH of what has no `ETag`, sent like [`Self::post_once`].
+    pub async fn patch_once(&self, url: Url, body: &Value) -> Result<Reply, AzureError> {
+        self.call(with_body(Call::new(Method::PATCH, url, Repeat::Never), &RequestBody::json(body))).await
     }
 
     /// Sent at most once where it can have had an effect: repeated only on 401 (once), on 429 and on [`Delivery::NotSent`].

@@ -78,12 +78,7 @@ pub async fn cname(arm: &Arm, zone: &ResourceId, record: &str) -> Result<CnameRe
 }
 
 pub fn cname_url(arm: &Arm, zone: &ResourceId, record: &str) -> Url {
-    let mut url = arm.url(zone, "/CNAME", api_version(zone));
-    // As one segment: a slash or a question mark in a name cannot lead elsewhere. A URL of http always has segments.
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.push(record);
-    }
-    url
+    arm.url_below(zone, &["CNAME", record], api_version(zone))
 }
 
 /// What a PUT sends: the whole set, since a PUT replaces it. An alias and a literal name never stand together.

@@ -17,6 +17,7 @@ pub mod dns;
 mod encrypted_key;
 mod environment;
 mod exchange;
+pub mod front_door;
 pub mod groups;
 pub mod health;
 mod identity;
@@ -29,6 +30,7 @@ mod ready_token;
 mod refusal;
 mod retry_after;
 pub mod storage;
+pub mod traffic_manager;
 
 pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink, Reply, RequestBody};
 pub use budget::Budget;

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, Write};
 
+use serde_json::Map;
+
 use super::{Failure, Session};
 use crate::{
-    plan::Plan,
+    plan::{Plan, PlannedStep},
     run::{Event, Person},
-    runbook::{ActionKind, Effect},
+    runbook::{ActionKind, Effect, ResourceId, Scope},
 };
 
 /// The event that records the consent; none when the plan writes nothing.
@@ -54,7 +56,20 @@ fn consent(session: &Session, word: &str, question: &str, yes: bool, simulated: 
 
 /// The name behind which the plan moves traffic first; of the record whose TTL it changes when it moves none.
 pub fn moved_hostname(plan: &Plan) -> Option<String> {
-    let mover = plan.steps.iter().find(|step| step.action.moves_traffic());
-    let step = mover.or_else(|| plan.steps.iter().find(|step| step.action == ActionKind::SetTtl))?;
-    step.probe.outputs.get("hostname").and_then(|hostname| hostname.as_str()).map(str::to_owned)
+    let mut movers = plan.steps.iter().filter(|step| step.action.moves_traffic());
+    let lowered = || plan.steps.iter().find(|step| step.action == ActionKind::SetTtl).and_then(hostname);
+    movers.find_map(|step| hostname(step).or_else(|| profile(step, plan))).or_else(lowered)
+}
+
+/// None: a step that the plan skips, or that has none.
+fn hostname(step: &PlannedStep) -> Option<String> {
+    step.probe.outputs.get("hostname")?.as_str().map(str::to_owned)
+}
+
+/// Name of the profile whose members a step sets: Front Door's origin groups have no name that users ask for.
+fn profile(step: &PlannedStep, plan: &Plan) -> Option<String> {
+    let argument = Map::from_iter([("profile".to_owned(), step.arguments.get("profile")?.clone())]);
+    let scope = Scope::new(plan.parameters.clone(), plan.mode, None);
+    let (known, _) = scope.resolve_known(&argument).ok()?;
+    Some(ResourceId::parse(known.get("profile")?.as_str()?).ok()?.name().to_owned())
 }

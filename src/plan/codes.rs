@@ -9,6 +9,7 @@ mod rights;
 mod services;
 mod steps;
 mod storage;
+mod switches;
 
 use super::facts::{Finding, Severity};
 
@@ -29,11 +30,12 @@ pub struct Code {
 }
 
 /// Areas of the table, in the order of the reference.
-pub const AREAS: [(&str, &[Code]); 6] = [
+pub const AREAS: [(&str, &[Code]); 7] = [
     ("Services", services::CODES),
     ("Storage", storage::CODES),
     ("Backups", backups::CODES),
     ("Names", names::CODES),
+    ("Other switches of traffic", switches::CODES),
     ("Rights, locks and limits", rights::CODES),
     ("Steps that could not be planned, and objectives", steps::CODES),
 ];

@@ -277,7 +277,14 @@ fn prepare(step: &Step, scope: &Scope, forced: Option<&Forced>) -> Prepared {
     if let Some(misfit) = check_arguments(step.action, &arguments).into_iter().next() {
         return blocked("argument", format!("`{}`: {}", misfit.field, misfit.message), misfit.help);
     }
-    Prepared::Call(Call { step: step.id.clone(), arguments, planned: Vec::new(), forced: forced.cloned(), doubt: None })
+    Prepared::Call(Call {
+        step: step.id.clone(),
+        arguments,
+        planned: Vec::new(),
+        forced: forced.cloned(),
+        earlier: None,
+        doubt: None,
+    })
 }
 
 async fn probe_one(kind: ActionKind, call: Call, context: &Context) -> Draft {

@@ -145,7 +145,8 @@ fn approvals(state: &State, commands: &Commands) -> Vec<Advice> {
 /// Commands that ask DNS where traffic goes, for every record that the run may have moved.
 fn questions(state: &State) -> Vec<Advice> {
     let touched = state.plan.steps.iter().enumerate().filter(|(place, planned)| {
-        planned.action == ActionKind::FlipCname && !matches!(state.steps[*place].state, StepState::Pending { .. })
+        let is_asked = matches!(planned.action, ActionKind::FlipCname | ActionKind::SetEndpoints);
+        is_asked && !matches!(state.steps[*place].state, StepState::Pending { .. })
     });
     let why = match state.plan.site.simulated {
         Some(_) => "ask DNS where traffic goes, as long as the simulator serves",
@@ -153,7 +154,9 @@ fn questions(state: &State) -> Vec<Advice> {
     };
     let mut list = Vec::new();
     for (place, _) in touched {
-        let Some(hostname) = world::hostname(state, place) else { continue };
+        let Some(hostname) = world::hostname(state, place).or_else(|| world::hostname_of_profile(state, place)) else {
+            continue;
+        };
         let zone = hostname.split_once('.').map_or(hostname.as_str(), |(_, zone)| zone);
         let dns = &state.plan.site.dns;
         let server = dns.authoritative.get(zone).and_then(|servers| servers.first()).or(dns.resolvers.first());

@@ -12,6 +12,7 @@
 //! A view never claims what is not known: in doubt is in doubt. A view that cannot be written never stops a run.
 
 pub mod picture;
+mod pools;
 
 pub mod advice;
 pub mod board;

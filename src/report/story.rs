@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Commands, Standing};
+use super::{Commands, Standing, pools};
 use crate::{
     run::{Event, Intent, Outcome, Person, State, StepError, StepState, Verdict},
     runbook::{ActionKind, StepId},
@@ -194,6 +194,7 @@ fn outcome(state: &State, place: usize) -> Option<String> {
             (Some(hostname), Some(before)) => format!("{hostname} points at {}, before: {before}", text("target")?),
             (_, _) => format!("points at {}", text("target")?),
         },
+        action @ (ActionKind::SetEndpoints | ActionKind::SetOrigin) => pools::outcome(action, outputs),
         ActionKind::HttpRequest => format!("status {}", outputs.get("status")?),
         ActionKind::Command => format!("exit code {}", outputs.get("exit_code")?),
         ActionKind::Approval => {
@@ -204,8 +205,6 @@ fn outcome(state: &State, place: usize) -> Option<String> {
         | ActionKind::Restore
         | ActionKind::VerifyRestore
         | ActionKind::VerifyPropagation
-        | ActionKind::SetEndpoints
-        | ActionKind::SetOrigin
         | ActionKind::Wait => return None,
     };
     Some(format!(": {outcome}"))

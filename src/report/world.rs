@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Standing, objectives, step};
+use super::{Standing, objectives, pools, step};
 use crate::{
     plan::PlannedStep,
     run::{State, StepState, state::StepRecord},
@@ -82,6 +82,16 @@ pub fn hostname(state: &State, place: usize) -> Option<String> {
     Some(if record == "@" { zone.name().to_owned() } else { format!("{record}.{}", zone.name()) })
 }
 
+/// Name that users ask Traffic Manager for, as the plan or the step itself saw it.
+pub fn hostname_of_profile(state: &State, place: usize) -> Option<String> {
+    if let StepState::Succeeded { outputs } = &state.steps[place].state
+        && let Some(hostname) = text(outputs, "hostname")
+    {
+        return Some(hostname.to_owned());
+    }
+    text(&state.planned(place).probe.outputs, "hostname").map(str::to_owned)
+}
+
 /// Resolved as far as the run knows.
 fn arguments(state: &State, place: usize) -> Map<String, Value> {
     if let Some(attempt) = step::attempt(&state.steps[place].state) {
@@ -113,16 +123,16 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
             let subject = hostname(state, place).unwrap_or_else(|| format!("the record of step {}", planned.id));
             (subject, lifetime(state, place)?)
         }
+        ActionKind::SetEndpoints | ActionKind::SetOrigin => {
+            let named = hostname_of_profile(state, place).or_else(|| pools::subject(&arguments(state, place)));
+            let subject = named.unwrap_or_else(|| format!("the profile of step {}", planned.id));
+            (subject, pools::truth(planned.action, &record.state, record.changes, &ended(record)))
+        }
         ActionKind::Restore => (service(state, place), restored(state, place, standing)),
         ActionKind::GatewayHealth => (service(state, place), healthy(state, place)?),
         ActionKind::VerifyRestore => (service(state, place), complete(state, place)?),
         ActionKind::Compare => (service(state, place), compared(state, place)?),
-        ActionKind::HttpRequest
-        | ActionKind::Command
-        | ActionKind::Backup
-        | ActionKind::Prune
-        | ActionKind::SetEndpoints
-        | ActionKind::SetOrigin
+        ActionKind::HttpRequest | ActionKind::Command | ActionKind::Backup | ActionKind::Prune
             if record.changes > 0 =>
         {
             let (word, _) = step::word(&record.state, standing, false);
@@ -141,8 +151,6 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         | ActionKind::Backup
         | ActionKind::FindLatest
         | ActionKind::Prune
-        | ActionKind::SetEndpoints
-        | ActionKind::SetOrigin
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
         | ActionKind::Wait => return None,

@@ -310,6 +310,7 @@ impl Engine {
             planned: planned.probe.facts.clone(),
             forced: self.state.plan.forced.clone(),
             doubt: self.state.steps[place].state.doubt().cloned().map(Box::new),
+            earlier: self.state.steps[place].intended.clone(),
         };
         let (intent, operation, outputs) = match &self.state.steps[place].state {
             StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {

@@ -211,6 +211,8 @@ pub struct StepRecord {
     pub note: Option<(String, Option<Timestamp>)>,
     /// Changes announced so far, in all attempts.
     pub changes: u32,
+    /// The last change that was announced, in whichever attempt; not one of an undo.
+    pub intended: Option<Arc<Intent>>,
     pub approvals: Vec<Person>,
     pub refusal: Option<(Person, Option<String>)>,
 }
@@ -286,6 +288,7 @@ impl State {
             attempts: 0,
             note: None,
             changes: 0,
+            intended: None,
             approvals: Vec::new(),
             refusal: None,
         };
@@ -437,7 +440,11 @@ impl State {
                 record.attempts = record.attempts.max(*attempt);
                 record.note = None;
             }
-            Event::ChangeIntended { .. } | Event::UndoIntended { .. } => record.changes += 1,
+            Event::ChangeIntended { intent, .. } => {
+                record.changes += 1;
+                record.intended = Some(Arc::new(intent.clone()));
+            }
+            Event::UndoIntended { .. } => record.changes += 1,
             Event::StepNoted { message, until, .. } => record.note = Some((message.clone(), *until)),
             Event::ApprovalGiven { by, .. } => record.approvals.push(by.clone()),
             Event::ApprovalRefused { by, comment, .. } => record.refusal = Some((by.clone(), comment.clone())),

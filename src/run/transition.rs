@@ -55,8 +55,10 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
         (Running { attempt, .. }, Event::StepSkipped { reason, by: Some(by), .. }) if attempt.intent.is_none() => {
             Skipped { reason: reason.clone(), by: Some(by.clone()) }
         }
-        (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) if attempt.operation.is_none() => {
-            Running { attempt: Attempt { intent: Some(Box::new(intent.clone())), ..attempt.clone() }, follow: false }
+        // A further request of the same attempt: the operation of the one before has ended.
+        (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) => {
+            let intent = Some(Box::new(intent.clone()));
+            Running { attempt: Attempt { intent, operation: None, ..attempt.clone() }, follow: false }
         }
         (Running { attempt, follow }, Event::OperationAccepted { operation, .. }) if attempt.intent.is_some() => {
             Running { attempt: Attempt { operation: Some(operation.clone()), ..attempt.clone() }, follow: *follow }

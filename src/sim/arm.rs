@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{
     account, apim, apim_lists, authorization,
     exchange::{Desk, Incoming, Reply, http_date},
-    health,
+    front_door, health,
     state::compact,
-    versions,
+    traffic_manager, versions,
     zone::{self, Realm},
 };
 
@@ -168,6 +168,15 @@ fn provider(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> Repl
     if place.begins(&["Microsoft.Network", "privateDnsZones", "*"]) {
         return zone::answer(desk, incoming, place, Realm::Private);
     }
+    if place.begins(&["Microsoft.Network", "trafficManagerProfiles", "*"]) {
+        return traffic_manager::answer(desk, incoming, place);
+    }
+    if place.begins(&["Microsoft.Cdn", "profiles", "*"]) {
+        return front_door::answer(desk, incoming, place);
+    }
+    if place.begins(&["Microsoft.Cdn", "operationresults", "*"]) {
+        return front_door::poll(desk, incoming, place);
+    }
     if place.begins(&["Microsoft.Storage", "storageAccounts", "*"]) {
         return account::answer(desk, incoming, place);
     }
@@ -204,6 +213,8 @@ pub(super) fn location_of(desk: &Desk<'_>, group: &str) -> Option<String> {
         (&scenario.storage.group, &scenario.storage.location),
         (&scenario.zone.group, &scenario.zone.location),
         (&scenario.private_zone.group, &scenario.private_zone.location),
+        (&scenario.traffic_manager.group, &scenario.traffic_manager.location),
+        (&scenario.front_door.group, &scenario.front_door.location),
     ];
     let elsewhere = scenario.groups.iter().find(|(name, _)| name.eq_ignore_ascii_case(group));
     let found = groups.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(group));

@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::condition::{Authorization, Condition, Reach};
+use super::pools::{FrontDoor, TrafficManager};
+use super::private_zone::PrivateZone;
 use super::scenario::{
-    Api, Backups, Cname, Content, Identity, NameService, PrivateZone, Region, RetryAfter, SCENARIO_VERSION, Scenario,
-    Service, Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
+    Api, Backups, Cname, Content, Identity, NameService, Region, RetryAfter, SCENARIO_VERSION, Scenario, Service,
+    Storage, Trap, TrapKind, Vault, VirtualNetwork, Zone,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ impl Default for Scenario {
             backups: Backups::default(),
             zone: Zone::default(),
             private_zone: PrivateZone::default(),
+            traffic_manager: TrafficManager::default(),
+            front_door: FrontDoor::default(),
             dns: NameService::default(),
             groups: BTreeMap::new(),
             authorization: Authorization::default(),
@@ -148,18 +152,6 @@ impl Default for Zone {
             location: "North Europe".to_owned(),
             served: true,
             records: BTreeMap::from([("api".to_owned(), record()), ("api-drill".to_owned(), record())]),
-        }
-    }
-}
-
-impl Default for PrivateZone {
-    fn default() -> Self {
-        Self {
-            name: "contoso.internal".to_owned(),
-            group: "rg-network".to_owned(),
-            location: "North Europe".to_owned(),
-            records: Zone::default().records,
-            auto_registered: Vec::new(),
         }
     }
 }

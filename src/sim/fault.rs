@@ -75,6 +75,8 @@ pub enum Act {
     ChangeRecord {
         target: String,
     },
+    /// Somebody else changes an endpoint or origin of the profile that the request names, just before it is looked at.
+    ChangeMember(MemberChange),
     /// A name server or resolver lags behind or does not answer.
     DnsServer(DnsTrouble),
     Gateway(GatewayFault),
@@ -113,6 +115,19 @@ pub struct DnsTrouble {
     pub lag: Option<Duration>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
+}
+
+/// What somebody else makes of an endpoint or origin; absent: as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberChange {
+    pub member: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,6 +233,7 @@ impl Fault {
             | Act::StickOperation
             | Act::StaleEtag
             | Act::ChangeRecord { .. }
+            | Act::ChangeMember(_)
             | Act::DnsServer(_)
             | Act::Gateway(_)
             | Act::RegionDown(_) => Ok(()),

@@ -13,6 +13,7 @@ use super::{
     exchange::Desk,
     fault::Act,
     state::{CachedName, Listening},
+    traffic_manager,
 };
 use crate::net::{DnsAnswer, DnsRecord, RecordData, RecordKind, ResponseCode};
 
@@ -149,6 +150,11 @@ impl Desk<'_> {
     fn resolve(&mut self, place: usize, name: &str, kind: RecordKind, overstay: Duration) -> DnsAnswer {
         let answer = |records, code| DnsAnswer { records, authoritative: false, code };
         let Some(relative) = self.relative(name) else {
+            if let Some((target, ttl)) = traffic_manager::resolved(self, name) {
+                let mut records = vec![cname(name, &target, ttl)];
+                records.extend(self.elsewhere(&target, kind));
+                return answer(records, ResponseCode::NoError);
+            }
             let records = self.elsewhere(name, kind);
             let known = !records.is_empty() || !self.elsewhere(name, RecordKind::A).is_empty();
             return answer(records, if known { ResponseCode::NoError } else { ResponseCode::NxDomain });

@@ -25,6 +25,14 @@ pub struct Effects {
     pub blob_puts_accepted: u32,
     #[serde(default)]
     pub blob_deletes_accepted: u32,
+    #[serde(default)]
+    pub endpoint_patches_received: u32,
+    #[serde(default)]
+    pub endpoint_patches_accepted: u32,
+    #[serde(default)]
+    pub origin_patches_received: u32,
+    #[serde(default)]
+    pub origin_patches_accepted: u32,
     pub tokens_issued: u32,
 }
 

@@ -72,7 +72,7 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, Value> {
     let private = &scenario.private_zone;
     // The name that users call: the record that the first custom hostname is.
     let record = active.hostnames.iter().find_map(|host| host.strip_suffix(&format!(".{}", zone.name)));
-    BTreeMap::from([
+    let mut parameters = BTreeMap::from([
         ("active".to_owned(), id(&active.group, service, &active.name)),
         ("standby".to_owned(), id(&standby.group, service, &standby.name)),
         ("storage".to_owned(), id(&storage.group, "Microsoft.Storage/storageAccounts", &storage.account)),
@@ -80,5 +80,20 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, Value> {
         ("zone".to_owned(), id(&zone.group, "Microsoft.Network/dnsZones", &zone.name)),
         ("private_zone".to_owned(), id(&private.group, "Microsoft.Network/privateDnsZones", &private.name)),
         ("record".to_owned(), json!(record.unwrap_or("api"))),
-    ])
+    ]);
+    let (traffic, front) = (&scenario.traffic_manager, &scenario.front_door);
+    if let Some(name) = production(&traffic.profiles) {
+        let profile = id(&traffic.group, "Microsoft.Network/trafficManagerProfiles", name);
+        parameters.insert("traffic_manager".to_owned(), profile);
+    }
+    if let Some(name) = production(&front.profiles) {
+        parameters.insert("front_door".to_owned(), id(&front.group, "Microsoft.Cdn/profiles", name));
+    }
+    parameters
+}
+
+/// The first by name that is not for drills.
+fn production<T>(profiles: &BTreeMap<String, T>) -> Option<&str> {
+    let mut names = profiles.keys().map(String::as_str);
+    names.find(|name| !name.ends_with("-drill"))
 }

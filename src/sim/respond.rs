@@ -8,22 +8,23 @@ use super::{
     apim, arm, assertion, blob, entra,
     exchange::{Answer, Desk, Door, Ending, Incoming, Reply},
     fault::{Act, Moment, Status},
-    gateway,
+    front_door, gateway,
     observe::LoggedRequest,
     state::Planned,
-    vault, zone,
+    traffic_manager, vault, zone,
 };
 
 /// Answers `incoming` and does what it asks for. Also true: `expired`, if every token was just taken back.
 pub(super) fn respond(desk: &mut Desk<'_>, incoming: &Incoming) -> (Answer, bool) {
     apim::settle(desk);
+    front_door::settle(desk);
     count(desk, incoming);
     let struck = faults(desk, incoming);
     let acts: Vec<&Act> = struck.iter().map(|place| &desk.scenario.faults[*place].act).collect();
     for act in &acts {
         before(desk, incoming, act);
     }
-    let known = desk.state.operations.len();
+    let known = (desk.state.operations.len(), desk.state.pools.updates.len());
     let mut delay = desk.scenario.latency;
     let ending = match acts.iter().find(|act| decides(act)) {
         None => Ending::Whole(handle(desk, incoming)),
@@ -73,6 +74,8 @@ fn count(desk: &mut Desk<'_>, incoming: &Incoming) {
     let counter = match incoming.method {
         Method::POST if path.ends_with("/restore") => &mut effects.restore_posts_received,
         Method::POST if path.ends_with("/backup") => &mut effects.backup_posts_received,
+        Method::PATCH if path.contains("/trafficmanagerprofiles/") => &mut effects.endpoint_patches_received,
+        Method::PATCH if path.contains("/microsoft.cdn/") => &mut effects.origin_patches_received,
         Method::PUT | Method::PATCH if path.contains("dnszones/") => &mut effects.record_puts_received,
         _ => return,
     };
@@ -144,6 +147,7 @@ fn decides(act: &Act) -> bool {
         | Act::StickOperation
         | Act::StaleEtag
         | Act::ChangeRecord { .. }
+        | Act::ChangeMember(_)
         | Act::DnsServer(_)
         | Act::Gateway(_)
         | Act::RegionDown(_) => false,
@@ -159,7 +163,16 @@ fn before(desk: &mut Desk<'_>, incoming: &Incoming, act: &Act) {
         }
         Act::StaleEtag => zone::meddle(desk, &incoming.path, None),
         Act::ChangeRecord { target } => zone::meddle(desk, &incoming.path, Some(target)),
+        Act::ChangeMember(change) => traffic_manager::meddle(desk, &incoming.path, &change.member, |setting| {
+            setting.enabled = change.enabled.unwrap_or(setting.enabled);
+            setting.priority = change.priority.or(setting.priority);
+            setting.weight = change.weight.unwrap_or(setting.weight);
+        }),
         Act::LoseOperation | Act::FailOperation { .. } | Act::StickOperation => {
+            let named = |id: &str| incoming.path.split('/').any(|segment| segment == id);
+            if let Some(place) = desk.state.pools.updates.iter().position(|update| named(&update.id)) {
+                front_door::tamper(desk, place, act, true);
+            }
             let id = incoming.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
             if let Some(place) = desk.state.operations.iter().position(|operation| operation.id == id) {
                 tamper(desk, place, act, true);
@@ -176,8 +189,9 @@ fn before(desk: &mut Desk<'_>, incoming: &Incoming, act: &Act) {
 }
 
 /// On the operations that the request has started.
-fn after(desk: &mut Desk<'_>, known: usize, act: &Act) {
-    for place in known..desk.state.operations.len() {
+fn after(desk: &mut Desk<'_>, (operations, updates): (usize, usize), act: &Act) {
+    front_door::tamper(desk, updates, act, false);
+    for place in operations..desk.state.operations.len() {
         tamper(desk, place, act, false);
     }
 }
@@ -240,6 +254,7 @@ fn name(act: &Act) -> String {
         Act::StickOperation => "stick-operation".to_owned(),
         Act::StaleEtag => "stale-etag".to_owned(),
         Act::ChangeRecord { .. } => "change-record".to_owned(),
+        Act::ChangeMember(_) => "change-member".to_owned(),
         Act::DnsServer(_) => "dns-server".to_owned(),
         Act::Gateway(_) => "gateway".to_owned(),
         Act::RegionDown(_) => "region-down".to_owned(),

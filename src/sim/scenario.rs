@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     condition::{Authorization, Condition, Reach},
     fault::Fault,
+    pools::{FrontDoor, TrafficManager},
+    private_zone::PrivateZone,
     service_changes,
 };
 use crate::runbook::span;
@@ -52,6 +54,8 @@ pub struct Scenario {
     pub backups: Backups,
     pub zone: Zone,
     pub private_zone: PrivateZone,
+    pub traffic_manager: TrafficManager,
+    pub front_door: FrontDoor,
     pub dns: NameService,
     /// Resource groups whose own metadata is elsewhere than what is in them.
     pub groups: BTreeMap<String, String>,
@@ -258,19 +262,6 @@ pub struct Cname {
     /// An alias record set: the resource it stands for. It has no literal target then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-}
-
-/// The private DNS zone: served by the resource manager alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PrivateZone {
-    pub name: String,
-    pub group: String,
-    /// Where the resource group's own metadata is.
-    pub location: String,
-    pub records: BTreeMap<String, Cname>,
-    /// Names of the records that Azure registered for virtual machines.
-    pub auto_registered: Vec<String>,
 }
 
 /// Name servers of the zone, and resolvers that cache what they say.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     base64,
     observe::{Effects, LoggedRequest},
+    pools::Pools,
     scenario::{Cname, Content, Scenario, Service},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct State {
     /// Of the private zone, likewise.
     #[serde(default)]
     pub private_records: BTreeMap<String, RecordState>,
+    #[serde(default)]
+    pub pools: Pools,
     pub tokens: VecDeque<Token>,
     /// One a resolver.
     pub caches: Vec<BTreeMap<String, CachedName>>,
@@ -188,6 +191,7 @@ impl State {
             account_keys: Default::default(),
             records: BTreeMap::new(),
             private_records: BTreeMap::new(),
+            pools: Pools::new(&scenario.traffic_manager, &scenario.front_door),
             tokens: VecDeque::new(),
             caches: vec![BTreeMap::new(); scenario.dns.resolvers],
             strikes: vec![Strikes::default(); scenario.faults.len()],

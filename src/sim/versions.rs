@@ -60,6 +60,16 @@ const KNOWN: &[Known] = &[
         versions: &["2018-09-01", "2020-06-01", "2024-06-01"],
     },
     Known {
+        namespace: "Microsoft.Network",
+        kind: "trafficManagerProfiles",
+        versions: &["2017-05-01", "2018-04-01", "2018-08-01", "2022-04-01"],
+    },
+    Known {
+        namespace: "Microsoft.Cdn",
+        kind: "profiles",
+        versions: &["2020-09-01", "2021-06-01", "2023-05-01", "2024-02-01"],
+    },
+    Known {
         namespace: "Microsoft.Storage",
         kind: "storageAccounts",
         versions: &[

@@ -17,6 +17,7 @@ use super::{
     exchange::{Answer, Desk, Incoming},
     gateway,
     observe::{Effects, LoggedRequest, RecordView, ServiceView},
+    pools::{self, Setting},
     respond,
     scenario::Scenario,
     sinks::Sinks,
@@ -163,6 +164,19 @@ impl World {
         };
         let set = records.get(&name.to_ascii_lowercase())?.current.clone()?;
         Some(RecordView { target: set.target, ttl: set.ttl, etag: set.etag, metadata: set.metadata })
+    }
+
+    /// An endpoint of a Traffic Manager profile as it is now.
+    pub fn endpoint(&self, profile: &str, name: &str) -> Option<Setting> {
+        self.lock().pools.endpoints.get(&pools::key(profile, name)).cloned()
+    }
+
+    /// An origin of a Front Door profile as it is now.
+    pub fn origin(&self, profile: &str, name: &str) -> Option<Setting> {
+        self.at_desk(|desk| {
+            super::front_door::settle(desk);
+            desk.state.pools.origins.get(&pools::key(profile, name)).cloned()
+        })
     }
 
     pub fn service(&self, name: &str) -> Option<ServiceView> {

@@ -7,6 +7,7 @@ mod gateway;
 mod holdings;
 mod outage;
 mod permissions;
+mod pools;
 mod private_flip;
 mod programs;
 mod propagation;
@@ -57,6 +58,14 @@ fn zone() -> String {
 
 fn private_zone() -> String {
     id("rg-network", "Microsoft.Network/privateDnsZones", "contoso.internal")
+}
+
+fn traffic_manager() -> String {
+    id("rg-traffic", "Microsoft.Network/trafficManagerProfiles", "tm-contoso-api")
+}
+
+fn front_door() -> String {
+    id("rg-traffic", "Microsoft.Cdn/profiles", "afd-contoso")
 }
 
 const NEW_TARGET: &str = "apim-contoso-east.azure-api.net";
@@ -149,7 +158,7 @@ impl Stage {
 
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None }
+    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

@@ -41,6 +41,9 @@ const OPERATIONS: &[&str] = &[
     "dns/RecordSets_ListByType",
     "dns/RecordSets_Update",
     "dns/Zones_Get",
+    "frontdoor/AFDOrigins_ListByOriginGroup",
+    "frontdoor/AFDOrigins_Update",
+    "frontdoor/AFDOrigins_UpdateResult",
     "insights/DiagnosticSettings_List",
     "locks/ManagementLocks_ListAtResourceGroupLevel",
     "locks/ManagementLocks_ListAtResourceLevel",
@@ -53,6 +56,8 @@ const OPERATIONS: &[&str] = &[
     "storage/BlobServices_GetServiceProperties",
     "storage/StorageAccounts_GetProperties",
     "storage/StorageAccounts_ListKeys",
+    "trafficmanager/Endpoints_Update",
+    "trafficmanager/Profiles_Get",
 ];
 
 /// One that is not met any more fails.

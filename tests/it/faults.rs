@@ -6,6 +6,7 @@ mod names;
 mod people;
 mod plan_time;
 mod restore;
+mod switches;
 mod undo;
 
 use std::time::Duration;

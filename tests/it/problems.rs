@@ -149,6 +149,22 @@ fn one_step_cases() -> Vec<(Code, &'static str)> {
             Code::DrillMovesTraffic,
             "- { id: a, do: { dns.flip-cname: { zone: \"${{ params.zone }}\", record: ▸api, target: x.y } } }",
         ),
+        (
+            Code::DrillMovesTraffic,
+            "- { id: a, do: { dns.set-ttl: { zone: \"${{ params.zone }}\", record: ▸api, ttl: 60s } } }",
+        ),
+        (
+            Code::DrillMovesTraffic,
+            "- { id: a, do: { private-dns.flip-cname: { zone: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/privateDnsZones/z, record: ▸api, target: x.y } } }",
+        ),
+        (
+            Code::DrillMovesTraffic,
+            "- { id: a, do: { traffic-manager.set-endpoints: { profile: ▸/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/trafficManagerProfiles/p, endpoints: [{ name: e, type: azure, status: enabled }] } } }",
+        ),
+        (
+            Code::DrillMovesTraffic,
+            "- { id: a, do: { front-door.set-origin: { profile: ▸/subscriptions/s/resourceGroups/g/providers/Microsoft.Cdn/profiles/p, origin_group: g, origins: [{ name: o, enabled: true }] } } }",
+        ),
         (Code::ExpressionUnclosed, "- { id: a, do: { approval: { prompt: \"▸${{ mode\" } } }"),
         (Code::ExpressionSyntax, "- { id: a, do: { approval: { prompt: \"${{ ▸1 + }}\" } } }"),
         (Code::ExpressionExpected, "- { id: a, when: ▸mode, do: { wait: { duration: 1s } } }"),

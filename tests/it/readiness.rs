@@ -1,6 +1,7 @@
 //! Readiness: every code has a scenario that produces it, a clean world has none, and nothing writes.
 
 mod codes;
+mod switches;
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use lifeboat::{
+    cli::confirm::moved_hostname,
     report::picture::Picture,
+    run::Outcome,
     runbook::{self, Given, Mode, Runbook, Scope},
+    sim::Scenario,
     site,
 };
+
+use crate::harness::{Stage, on_paused_clock, outcome};
 
 fn shipped() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
@@ -60,6 +65,10 @@ fn the_examples_give_every_parameter_in_every_mode() {
             // Everything that does not wait for another step can be resolved and fits.
             let scope = Scope::new(values, mode, Some("run-1".to_owned()));
             for step in &runbook.steps {
+                // What is skipped names what is not there.
+                if step.when.as_ref().is_some_and(|when| scope.condition(when) == Ok(false)) {
+                    continue;
+                }
                 let (resolved, unknown) = scope.resolve_known(&step.arguments).unwrap();
                 if unknown.is_empty() {
                     assert_eq!(runbook::check_arguments(step.action, &resolved), [], "{}", step.id);
@@ -76,6 +85,37 @@ fn own_lines(runbook: &Runbook, text: &str) -> String {
         line.starts_with('#') || runbook.parameters.iter().any(|parameter| parameter.name == name)
     };
     text.lines().filter(known).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn traffic_is_switched_in_every_mode_and_production_is_left_alone_in_a_drill() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/traffic-switch.yaml"));
+    let text = text.unwrap();
+    for mode in Mode::ALL {
+        on_paused_clock(async {
+            let mut stage = Stage::with(Scenario::default(), &text);
+            stage.mode = mode;
+            let state = stage.start(None).await.unwrap();
+            assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{mode}: {:?}", state.stopped);
+            let target = |zone: &str, name: &str| stage.world.record(zone, name).unwrap().target.unwrap();
+            let is_east = |target: String| target == "apim-contoso-east.azure-api.net";
+            let drill = mode == Mode::Drill;
+            // The profiles move production, and the public name points at them; a drill has none.
+            let effects = stage.world.effects();
+            let patches = if drill { 0 } else { 2 };
+            assert_eq!(
+                (effects.endpoint_patches_accepted, effects.origin_patches_accepted),
+                (patches, patches),
+                "{mode}"
+            );
+            assert_eq!(is_east(target("contoso.internal", "api")), !drill, "{mode}");
+            assert_eq!(is_east(target("contoso.internal", "api-drill")), drill, "{mode}");
+            assert!(!is_east(target("contoso.com", "api")), "{mode}");
+            assert_eq!(is_east(target("contoso.com", "api-drill")), drill, "{mode}");
+            let word = moved_hostname(&state.plan).unwrap();
+            assert_eq!(word, if drill { "api-drill.contoso.com" } else { "tm-contoso-api.trafficmanager.net" });
+        });
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) static SET_ENDPOINTS: Entry = Entry {
     ],
     outputs: &[
         output("hostname", "DNS name of the profile"),
-        output("endpoints", "status, weight and priority of each endpoint now"),
+        output("endpoints", "of each endpoint that the step names: whether it is enabled, priority and weight now"),
         output("previous", "the same before"),
     ],
     effect: Effect::Reversible,
@@ -48,7 +48,7 @@ pub(super) static SET_ORIGIN: Entry = Entry {
         required("origins", FieldType::List(&FieldType::Record(ORIGIN_FIELDS)), "origins to set, in this order"),
     ],
     outputs: &[
-        output("origins", "state, priority and weight of each origin now"),
+        output("origins", "of each origin that the step names: whether it is enabled, priority and weight now"),
         output("previous", "the same before"),
     ],
     effect: Effect::Reversible,

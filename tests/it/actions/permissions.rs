@@ -40,6 +40,11 @@ fn asked(method: &str, url: &str) -> Option<Permission> {
     let (before, provider) = path.rsplit_once("/providers/")?;
     let segments: Vec<&str> = provider.split('/').collect();
     let types: Vec<&str> = segments[1..].iter().step_by(2).copied().collect();
+    // An operation of Front Door names the profile, and is not below it.
+    if let ["microsoft.cdn", "operationresults", _, "profileresults", profile, ..] = segments[..] {
+        let action = format!("{}/{}/{verb}", segments[0], types.join("/"));
+        return Some((format!("{before}/providers/microsoft.cdn/profiles/{profile}"), action));
+    }
     // A resource of its own, or one that is read on another: the other is the scope.
     let scope = if before.contains("/providers/") {
         before.to_owned()
@@ -93,6 +98,14 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (
             ActionKind::FlipPrivateCname,
             json!({ "zone": private_zone(), "record": "api", "target": NEW_TARGET, "ttl": "60s" }),
+        ),
+        (
+            ActionKind::SetEndpoints,
+            json!({ "profile": traffic_manager(), "endpoints": [{ "name": "east", "type": "external", "status": "enabled" }] }),
+        ),
+        (
+            ActionKind::SetOrigin,
+            json!({ "profile": front_door(), "origin_group": "apim", "origins": [{ "name": "east", "enabled": true }] }),
         ),
         (ActionKind::VerifyPropagation, json!({ "zone": zone(), "record": "api", "target": OLD_TARGET })),
         (ActionKind::VerifyRestore, json!({ "service": active(), "backup": bare })),

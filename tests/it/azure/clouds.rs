@@ -118,6 +118,7 @@ async fn every_request_goes_to_hosts_of_its_own_cloud() {
             planned: Vec::new(),
             forced: None,
             doubt: None,
+            earlier: None,
         };
         let probe = action::probe(ActionKind::ConfirmOutage, &call, &context).await;
         let said = format!("{probe:?}");

@@ -81,7 +81,10 @@ fn runbook(row: &Code) -> String {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }
         "rto-predicted-missed" => ("rto: 75m", "rto: 20m".to_owned()),
-        _ => return text,
+        code => {
+            let Some(step) = super::switches::step(code) else { return text };
+            ("steps:\n", format!("steps:\n{step}"))
+        }
     };
     assert!(text.contains(from), "{}: `{from}` is not in the runbook any more", row.code);
     text.replace(from, &to)

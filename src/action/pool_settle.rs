@@ -1,0 +1,217 @@
+//! What became of a change of a pool, and the way back. Both work on what really is: they read, and compare with what
+//! the journal says was there and what the step wants.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Context, Done, Recorder, error,
+    fact::note,
+    pool::{Before, PoolChange, Settings, folded, quoted, settings_in, told_apart},
+    pool_azure::{Ended, watch},
+    pool_change::{failed, read},
+};
+use crate::{
+    azure::{Operation, OperationState, operation},
+    net::Delivery,
+    run::{Disposition, Intent, StepError, Verdict},
+};
+
+/// A member whose way back got no answer is read again, and sent again if it has not moved, this often.
+const MOST_TRIES: u32 = 3;
+
+/// Watches the change that was accepted, to its end. Never sends it; what is still to be set after it is found by
+/// settling the step, which then starts again.
+pub async fn follow(
+    change: &PoolChange,
+    context: &Context,
+    operation: Option<Operation>,
+    intent: &Intent,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    let arm = context.arm.noting(record.sink());
+    let before = before(intent).ok_or_else(unreadable_intent)?;
+    if let Some(operation) = operation
+        && let Ended::Failed { code, message } = watch(change, context, &arm, &operation, record).await
+    {
+        let name = format!("the {} `{}`", change.pool.noun(), before.member);
+        return Err(failed(&name, code.as_deref(), &message));
+    }
+    let seen = read(change, &arm, context, record).await?;
+    let (set, unset) = change.set_and_unset(&seen, &before.previous);
+    if unset.is_empty() {
+        let now = change.found(&seen);
+        return Ok(Done {
+            outputs: change.outputs(seen.hostname.as_deref(), &now, &before.previous),
+            evidence: json!({ "before": before.previous, "after": now }),
+        });
+    }
+    let step = StepError::new(
+        Disposition::InDoubt,
+        "others-remain",
+        format!("the change of `{}` has ended", before.member),
+        "what is not set is set next",
+    );
+    Err(told_apart(step, &set, &unset))
+}
+
+/// Reads only.
+pub async fn settle(
+    change: &PoolChange,
+    context: &Context,
+    intent: Option<&Intent>,
+    operation: Option<&Operation>,
+) -> Result<Verdict, StepError> {
+    let Some(intent) = intent else {
+        return Ok(Verdict::DidNotHappen { reason: "no change had been asked for".to_owned() });
+    };
+    let before = before(intent).ok_or_else(unreadable_intent)?;
+    if let Some(operation) = operation {
+        match operation::look(&context.arm, operation).await {
+            Ok(OperationState::Running { .. }) => {
+                return Ok(Verdict::GoesOn { operation: Some(operation.clone()) });
+            }
+            Ok(OperationState::Failed { code, message }) => {
+                let name = format!("the {} `{}`", change.pool.noun(), before.member);
+                return Ok(Verdict::Failed { error: failed(&name, code.as_deref(), &message) });
+            }
+            Ok(OperationState::Succeeded(_) | OperationState::Lost) => {}
+            Err(failure) => return Ok(unreachable_verdict(change, &failure.to_string())),
+        }
+    }
+    let seen = match change.pool.read(&context.arm).await {
+        Ok(seen) => seen,
+        Err(failure) => return Ok(unreachable_verdict(change, &failure.to_string())),
+    };
+    if seen.members.iter().any(|member| member.is_busy) {
+        return Ok(Verdict::GoesOn { operation: None });
+    }
+    let strangers = change.strangers(&seen, &before.previous);
+    if !strangers.is_empty() {
+        return Ok(Verdict::Unknown {
+            reason: format!(
+                "{} is neither as it was nor as this run would have left it: {}",
+                change.pool.shown(),
+                strangers.join("; ")
+            ),
+            remedy: "somebody else changed it: find out who (the profile's activity log) and what is right, then \
+                     `lifeboat abort` this run and plan again"
+                .to_owned(),
+        });
+    }
+    let (set, unset) = change.set_and_unset(&seen, &before.previous);
+    if unset.is_empty() {
+        let now = change.found(&seen);
+        return Ok(Verdict::Happened { outputs: change.outputs(seen.hostname.as_deref(), &now, &before.previous) });
+    }
+    // A late arrival of the request would set what the step sets next anyway: its values are absolute.
+    Ok(Verdict::DidNotHappen { reason: format!("set: {}; not set: {}", quoted(&set), quoted(&unset)) })
+}
+
+fn unreachable_verdict(change: &PoolChange, why: &str) -> Verdict {
+    Verdict::Unknown {
+        reason: format!("{} cannot be read: {why}", change.pool.shown()),
+        remedy: "make Azure reachable, then `lifeboat resume`".to_owned(),
+    }
+}
+
+/// Puts the previous values back, last member first, where they are still as this step left them.
+pub async fn undo(
+    change: &PoolChange,
+    context: &Context,
+    outputs: &Map<String, Value>,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    let arm = context.arm.noting(record.sink());
+    let previous = settings_in(outputs.get("previous")).filter(|settings| settings.len() == change.wishes.len());
+    let Some(previous) = previous else {
+        return Err(StepError::new(
+            Disposition::Final,
+            "previous-unknown",
+            format!("the journal does not say what {} was before", change.pool.shown()),
+            "put it back by hand",
+        ));
+    };
+    for place in (0..change.wishes.len()).rev() {
+        put_back(change, place, context, &arm, &previous, record).await?;
+    }
+    let seen = read(change, &arm, context, record).await?;
+    let now = change.found(&seen);
+    let outputs = change.outputs(seen.hostname.as_deref(), &now, &change.wanted(&previous));
+    Ok(Done { outputs, evidence: json!({ "after": now }) })
+}
+
+/// One member, until it is back.
+async fn put_back(
+    change: &PoolChange,
+    place: usize,
+    context: &Context,
+    arm: &crate::azure::Arm,
+    previous: &Settings,
+    record: &Recorder,
+) -> Result<(), StepError> {
+    let wish = &change.wishes[place];
+    let name = format!("the {} `{}`", change.pool.noun(), wish.name);
+    for _ in 0..MOST_TRIES {
+        let seen = read(change, arm, context, record).await?;
+        let strangers = change.strangers(&seen, previous);
+        let (Some(target), Some(member), true) =
+            (previous.get(&folded(&wish.name)), seen.member(&wish.name), strangers.is_empty())
+        else {
+            let (unset, back) = change.set_and_unset(&seen, previous);
+            let message = format!(
+                "{} is no longer as this run left it: {}; put back: {}; not put back: {}",
+                change.pool.shown(),
+                strangers.join("; "),
+                quoted(&back),
+                quoted(&unset)
+            );
+            let hint = "somebody else changed it since; put it right by hand, if it is not right";
+            return Err(StepError::new(
+                Disposition::Refused,
+                &format!("{}-changed", change.pool.noun()),
+                message,
+                hint,
+            ));
+        };
+        if member.setting == *target {
+            return Ok(());
+        }
+        let request = change.pool.request(arm, wish, target);
+        let before = Before { previous: change.found(&seen), member: wish.name.clone() };
+        record.intend(Intent { request, before: json!(before) }).await;
+        match change.pool.patch(arm, wish, target).await {
+            Ok(reply) => {
+                if let Some(operation) = Operation::from_reply(&reply)
+                    && let Ended::Failed { code, message } = watch(change, context, arm, &operation, record).await
+                {
+                    return Err(failed(&name, code.as_deref(), &message));
+                }
+            }
+            // Absolute values, and it is read before it is sent again.
+            Err(failure) if failure.delivery == Delivery::Unknown => {
+                note(record, format!("nobody knows whether {name} was put back ({failure}); reading it again"));
+            }
+            Err(failure) => return Err(error::from_refusal(&format!("putting {name} back"), &failure)),
+        }
+    }
+    Err(StepError::new(
+        Disposition::Retryable,
+        "not-put-back",
+        format!("{name} could not be put back in {MOST_TRIES} tries"),
+        "find out whether Azure answers and who else changes the profile, then undo again",
+    ))
+}
+
+fn before(intent: &Intent) -> Option<Before> {
+    Before::deserialize(&intent.before).ok()
+}
+
+fn unreadable_intent() -> StepError {
+    StepError::new(
+        Disposition::InDoubt,
+        "switch-in-doubt",
+        "the journal does not say what the profile was like before the change",
+        "compare the profile with the plan, then `lifeboat abort` this run",
+    )
+}
