@@ -159,10 +159,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.must("service", OPERATION_READ, "follows the restore");
             list.data("backup", BLOB_READ, true, "makes sure that the backup is still there");
             list.may("backup", ACCOUNT_READ, "reads the account's firewall and key settings");
-            if takes_key(arguments) && !arguments.contains_key("access_key") {
-                list.must("backup", ACCOUNT_KEYS, "asks for the account's key");
-            }
-            list.secret("access_key", arguments.get("access_key"));
+            list.account_key("backup");
         }
         ActionKind::GatewayHealth => {
             list.must("service", SERVICE_READ, "reads where the gateway is");
@@ -183,10 +180,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.may("storage", BLOB_SERVICE_READ, "looks for CORS rules, which break a backup");
             list.data("storage", BLOB_READ, true, "makes sure that the backup's name is new, and that it is there");
             list.data("storage", BLOB_WRITE, true, "writes the backup's manifest");
-            if takes_key(arguments) && !arguments.contains_key("access_key") {
-                list.must("storage", ACCOUNT_KEYS, "asks for the account's key");
-            }
-            list.secret("access_key", arguments.get("access_key"));
+            list.account_key("storage");
         }
         ActionKind::Prune => {
             list.data("storage", BLOB_READ, true, "lists backups and reads their manifests");
@@ -320,6 +314,14 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    /// The key that a backup or a restore comes with; it is asked of Azure where nobody says where else it is.
+    fn account_key(&mut self, account: &'static str) {
+        if takes_key(self.arguments) && !self.arguments.contains_key("access_key") {
+            self.must(account, ACCOUNT_KEYS, "asks for the account's key");
+        }
+        self.secret("access_key", self.arguments.get("access_key"));
+    }
+
     fn must(&mut self, field: &'static str, action: &'static str, why: &'static str) {
         self.add(field, (action, false, true), why);
     }
