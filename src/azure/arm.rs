@@ -280,8 +280,8 @@ impl Arm {
     }
 
     /// What a bad answer means.
-    pub(super) fn refusal(&self, what: &str, response: &HttpResponse) -> AzureError {
-        let mut error = refusal::refusal(what, response);
+    pub(super) fn refusal(&self, method: &Method, what: &str, response: &HttpResponse) -> AzureError {
+        let mut error = refusal::refusal(method, what, response);
         if error.kind == AzureErrorKind::Unauthorized {
             error.hint = Some(self.tokens.why_unauthorized(self.exchange.clock.now()));
         }
@@ -298,7 +298,7 @@ impl Arm {
         let what = describe(&call.method, &call.url);
         let Answer { response, repeated_unknown } = self.exchange.send(&call).await?;
         if !response.status.is_success() {
-            let error = self.refusal(&what, &response);
+            let error = self.refusal(&call.method, &what, &response);
             return Err(exchange::after(error, &call, repeated_unknown));
         }
         let body = match parse(&response.body) {

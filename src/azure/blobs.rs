@@ -142,7 +142,7 @@ impl Blobs {
             return Ok(Answer { response, repeated_unknown });
         }
         let what = format!("{} {}", call.method, call.url.path());
-        let mut error = refusal::refusal(&what, &response);
+        let mut error = refusal::refusal(&call.method, &what, &response);
         error.message = format!("the storage account {}", error.message);
         if error.kind == AzureErrorKind::Unauthorized {
             error.hint = Some(self.tokens.why_unauthorized(self.clock.now()));

@@ -135,7 +135,7 @@ impl KeyVaults {
                 exchange::after(AzureError::new(AzureErrorKind::Malformed, message), &call, repeated_unknown)
             });
         }
-        let mut error = refusal::refusal(&what, &response);
+        let mut error = refusal::refusal(&call.method, &what, &response);
         error.message = format!("the key vault {} {}", id.vault, error.message);
         error.hint = match error.kind {
             AzureErrorKind::Unauthorized => Some(self.tokens.why_unauthorized(self.clock.now())),

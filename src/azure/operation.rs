@@ -67,11 +67,12 @@ pub async fn look(arm: &Arm, operation: &Operation) -> Result<OperationState, Az
         arm.note(format!("the operation cannot be followed: {error}; the resource itself is read instead"));
         return Ok(OperationState::Lost);
     }
-    let what = arm::describe(&http::Method::GET, &url);
+    let method = http::Method::GET;
+    let what = arm::describe(&method, &url);
     let response = arm.look(url).await?;
     let retry_after_s = arm.retry_after_s(&response.headers);
     if response.status.is_client_error() || response.status.is_server_error() {
-        return judge_refusal(arm.refusal(&what, &response), &response, retry_after_s);
+        return judge_refusal(arm.refusal(&method, &what, &response), &response, retry_after_s);
     }
     let running = OperationState::Running { retry_after_s };
     let body = match arm::parse(&response.body) {

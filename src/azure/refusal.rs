@@ -1,6 +1,6 @@
 //! Bad answers, read: Azure's code and message, what kind of trouble it is, and what to do about it. Pure.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::net::{Delivery, HttpResponse};
@@ -66,8 +66,8 @@ fn one_line(text: &str) -> String {
     line.chars().take(LONGEST_MESSAGE).collect()
 }
 
-/// An error for a bad answer. `what` is the request: `POST Microsoft.ApiManagement/service/x/restore`.
-pub(super) fn refusal(what: &str, response: &HttpResponse) -> AzureError {
+/// An error for a bad answer to a request of `method`. `what` is the request: `POST Microsoft.ApiManagement/service/x/restore`.
+pub(super) fn refusal(method: &Method, what: &str, response: &HttpResponse) -> AzureError {
     let said = said(&response.body);
     let code = said.code.or_else(|| response.header("x-ms-error-code").map(str::to_owned));
     let message = said.message.unwrap_or_default();
@@ -78,7 +78,7 @@ pub(super) fn refusal(what: &str, response: &HttpResponse) -> AzureError {
     AzureError {
         delivery: delivery(response.status),
         status: Some(status),
-        hint: hint(kind, code.as_deref(), &message),
+        hint: hint(kind, method, code.as_deref(), &message),
         code,
         request_id: response.header("x-ms-request-id").map(str::to_owned),
         correlation_id: response.header("x-ms-correlation-request-id").map(str::to_owned),
@@ -119,9 +119,9 @@ fn is_busy(code: Option<&str>, message: &str) -> bool {
         || message.contains("is transitioning at this time")
 }
 
-fn hint(kind: AzureErrorKind, code: Option<&str>, message: &str) -> Option<String> {
+fn hint(kind: AzureErrorKind, method: &Method, code: Option<&str>, message: &str) -> Option<String> {
     let hint = match kind {
-        AzureErrorKind::Forbidden => return Some(missing_permission(code, message)),
+        AzureErrorKind::Forbidden => return Some(missing_permission(method, code, message)),
         AzureErrorKind::NotFound => {
             "check the id's subscription, group and name, and that the identity may read them".to_owned()
         }
@@ -148,7 +148,7 @@ fn hint(kind: AzureErrorKind, code: Option<&str>, message: &str) -> Option<Strin
 }
 
 /// ARM's message: `… does not have authorization to perform action 'A' over scope 'S' …`.
-fn missing_permission(code: Option<&str>, message: &str) -> String {
+fn missing_permission(method: &Method, code: Option<&str>, message: &str) -> String {
     let quoted = |after: &str| {
         let rest = &message[message.find(after)? + after.len()..];
         let rest = rest.trim_start().strip_prefix('\'')?;
@@ -159,17 +159,19 @@ fn missing_permission(code: Option<&str>, message: &str) -> String {
         let role = role_for(action).map(|role| format!(", for example with the role `{role}`")).unwrap_or_default();
         return format!("grant the permission `{action}` on {scope}{role}; a new role takes a few minutes to hold");
     }
+    // Storage names no action. Who lists and cannot write has the reader's role already.
+    let reads = method == Method::GET || method == Method::HEAD;
+    let role = if reads { "Storage Blob Data Reader" } else { "Storage Blob Data Contributor" };
     match code {
         Some("AuthorizationPermissionMismatch") => {
-            "grant the role `Storage Blob Data Reader` on the storage account; a new role takes a few minutes to hold"
+            format!("grant the role `{role}` on the storage account; a new role takes a few minutes to hold")
         }
-        Some("AuthorizationFailure") => {
+        Some("AuthorizationFailure") => format!(
             "the storage account's firewall may refuse this machine, or the identity has no data role: see its Networking \
-             and its `Storage Blob Data Reader` role"
-        }
-        Some(_) | None => "the identity may not do that: see Access control (IAM) of the resource",
+             and its `{role}` role"
+        ),
+        Some(_) | None => "the identity may not do that: see Access control (IAM) of the resource".to_owned(),
     }
-    .to_owned()
 }
 
 /// The narrowest built-in role that holds a permission which this tool needs.
@@ -195,13 +197,33 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> AzureError {
+        to(&Method::GET, status, body)
+    }
+
+    fn to(method: &Method, status: u16, body: &str) -> AzureError {
         let response = HttpResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: http::HeaderMap::new(),
             body: body.to_owned().into(),
             certificate: None,
         };
-        refusal("GET x", &response)
+        refusal(method, &format!("{method} x"), &response)
+    }
+
+    #[test]
+    fn storage_names_no_role_that_is_too_narrow() {
+        for code in ["AuthorizationPermissionMismatch", "AuthorizationFailure"] {
+            let body = format!("<Error><Code>{code}</Code><Message>Not authorized.</Message></Error>");
+            for (method, role) in [
+                (Method::GET, "`Storage Blob Data Reader`"),
+                (Method::HEAD, "`Storage Blob Data Reader`"),
+                (Method::PUT, "`Storage Blob Data Contributor`"),
+                (Method::DELETE, "`Storage Blob Data Contributor`"),
+            ] {
+                let hint = to(&method, 403, &body).hint.unwrap();
+                assert!(hint.contains(role), "{method}: {hint}");
+            }
+        }
     }
 
     #[test]
