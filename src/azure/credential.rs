@@ -23,8 +23,9 @@ use crate::{
 };
 
 use super::{
-    AzureError, AzureErrorKind, Environment,
+    AzureError, AzureErrorKind, Environment, Notice, NoticeSink,
     advice::advise,
+    chain::Turns,
     identity::{Surroundings, failure, name},
     ready_token,
 };
@@ -32,6 +33,9 @@ use super::{
 /// Longest for one token. `azure_identity` repeats an unknown certificate authority for 82 s (azure-facts 9);
 /// `az` needs a second, a managed identity less.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Longest for a link of a chain that gave none a minute ago, while another one works: enough for `az`, and no step
+/// waits half of its time where a link never answers.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// A token this close to its end is asked for anew, so that no request carries one that ends on the way.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
@@ -41,11 +45,21 @@ pub struct TokenSource {
     /// One, or the links of a chain.
     credentials: Vec<Credential>,
     surroundings: Surroundings,
-    /// The link that gave the last token. It is asked first, and the others only when it gives none.
+    /// The link that gave the last token.
     chosen: AtomicUsize,
-    /// One a credential. Held while a token is fetched: ten steps that start at once should start `az` once. Bounded by
-    /// [`LONGEST`] a link.
-    kept: tokio::sync::Mutex<Vec<Kept>>,
+    /// Held while a token is fetched: ten steps that start at once should start `az` once, and find out once that a
+    /// link hangs. Bounded by [`LONGEST`] a link.
+    memory: tokio::sync::Mutex<Memory>,
+    /// Real tokens end by the wall clock, also where the rest of the world is simulated.
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Memory {
+    /// One a credential.
+    kept: Vec<Kept>,
+    /// By scope.
+    turns: BTreeMap<String, Turns>,
 }
 
 #[derive(Debug, Default)]
@@ -64,49 +78,102 @@ impl TokenSource {
             alone => vec![alone.clone()],
         };
         Self {
-            kept: tokio::sync::Mutex::new(credentials.iter().map(|_| Kept::default()).collect()),
+            memory: tokio::sync::Mutex::new(Memory {
+                kept: credentials.iter().map(|_| Kept::default()).collect(),
+                turns: BTreeMap::new(),
+            }),
             credentials,
             surroundings: Surroundings { authority: endpoints.authority.clone(), http, environment },
             chosen: AtomicUsize::new(0),
+            clock: Clock::Wall,
         }
     }
 
-    /// A token for `scope`, kept until five minutes before it ends. `fresh`: what is kept is thrown away first.
+    /// With another clock than the wall's, for tests.
+    #[must_use]
+    pub fn timed_by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// A token for `scope`, kept until five minutes before it ends. `fresh`: what is kept is thrown away first. Of a
+    /// chain the first link that gives one; a link that gave none is asked again after a minute.
     ///
     /// Cancel safe.
     ///
     /// # Errors
     /// [`AzureErrorKind::Credential`] with what to do, or [`AzureErrorKind::Certificate`]. Of a chain: every link's own.
     pub async fn token(&self, scope: &str, fresh: bool) -> Result<SecretString, AzureError> {
-        let chosen = self.chosen.load(Ordering::Relaxed);
-        let others = (0..self.credentials.len()).filter(|place| *place != chosen);
+        self.token_noting(scope, fresh, None).await
+    }
+
+    /// [`TokenSource::token`], which tells `sink` when another link of the chain than before gives the tokens.
+    pub(super) async fn token_noting(
+        &self,
+        scope: &str,
+        fresh: bool,
+        sink: Option<&NoticeSink>,
+    ) -> Result<SecretString, AzureError> {
+        let memory = &mut *self.memory.lock().await;
+        let turns = memory.turns.entry(scope.to_owned()).or_default();
         let mut failures = Vec::new();
-        for place in std::iter::once(chosen).chain(others) {
-            match self.token_of(place, scope, fresh).await {
+        for place in turns.order(self.credentials.len(), self.clock.now()) {
+            let longest = if turns.is_retried(place) { LONGEST_RETRY } else { LONGEST };
+            match self.token_of(place, &mut memory.kept[place], (scope, fresh), longest).await {
                 Ok(token) => {
                     self.chosen.store(place, Ordering::Relaxed);
+                    if turns.gave(place) {
+                        self.tell_giver(place, scope, &failures, sink);
+                    }
                     return Ok(token);
                 }
-                Err(error) => failures.push((place, error)),
+                Err(error) => {
+                    turns.failed(place, self.clock.now());
+                    failures.push((place, error));
+                }
             }
         }
         failures.sort_by_key(|(place, _)| *place);
         Err(all_failed(failures.into_iter().map(|(_, error)| error).collect()))
     }
 
-    async fn token_of(&self, place: usize, scope: &str, fresh: bool) -> Result<SecretString, AzureError> {
+    /// Another principal may lack rights that the one before it had.
+    fn tell_giver(&self, place: usize, scope: &str, failures: &[(usize, AzureError)], sink: Option<&NoticeSink>) {
+        let reasons = failures.iter().map(|(place, error)| format!("({}) {error}", place + 1));
+        let why = reasons.collect::<Vec<_>>().join("; ");
+        let message = format!(
+            "link {} of the credential's chain, {}, gives the tokens for {} now{}{why}",
+            place + 1,
+            name(&self.credentials[place]),
+            scope.trim_end_matches("/.default"),
+            if why.is_empty() { "" } else { ": " },
+        );
+        tracing::warn!("{message}");
+        if let Some(sink) = sink {
+            sink(Notice { message, until: None });
+        }
+    }
+
+    async fn token_of(
+        &self,
+        place: usize,
+        kept: &mut Kept,
+        (scope, fresh): (&str, bool),
+        longest: Duration,
+    ) -> Result<SecretString, AzureError> {
         let credential = &self.credentials[place];
+        let now = self.clock.now();
         if let Credential::Token(reference) = credential {
             // Read every time: whoever renews it writes it where it stands.
-            return ready_token::read(reference, &self.surroundings.environment, scope);
+            let environment = &self.surroundings.environment;
+            return match self.credentials.len() {
+                1 => ready_token::read(reference, environment, scope),
+                _ => ready_token::read_valid(reference, environment, scope, now),
+            };
         }
-        let kept = &mut self.kept.lock().await[place];
         if fresh {
             kept.tokens.remove(scope);
             kept.identity = None;
         }
-        // Real tokens end by the wall clock, also where the rest of the world is simulated.
-        let now = Clock::Wall.now();
         if let Some((token, end)) = kept.tokens.get(scope)
             && end.is_none_or(|end| now + MARGIN < end)
         {
@@ -122,7 +189,7 @@ impl TokenSource {
             | Credential::ClientCertificate { .. }
             | Credential::AzurePipelines { .. }
             | Credential::GithubActions { .. }
-            | Credential::Chain(_) => self.ask_identity(credential, kept, scope).await?,
+            | Credential::Chain(_) => self.ask_identity(credential, kept, scope, longest).await?,
         };
         kept.tokens.insert(scope.to_owned(), (token.clone(), end));
         Ok(token)
@@ -165,6 +232,7 @@ impl TokenSource {
         credential: &Credential,
         kept: &mut Kept,
         scope: &str,
+        longest: Duration,
     ) -> Result<(SecretString, Option<Timestamp>), AzureError> {
         let identity = match &kept.identity {
             Some(identity) => Arc::clone(identity),
@@ -173,10 +241,10 @@ impl TokenSource {
         let scopes = [scope];
         let token = tokio::select! {
             token = identity.get_token(&scopes, None) => token.map_err(|error| failure(credential, &error))?,
-            () = Clock::Wall.sleep(LONGEST) => {
+            () = self.clock.sleep(longest) => {
                 // Whatever it is stuck in, the next attempt starts anew.
                 kept.identity = None;
-                let message = format!("{} gave no token within {} s", name(credential), LONGEST.as_secs());
+                let message = format!("{} gave no token within {} s", name(credential), longest.as_secs());
                 return Err(AzureError {
                     hint: Some(advise(credential, "")),
                     ..AzureError::new(AzureErrorKind::Credential, message)

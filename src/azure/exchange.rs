@@ -126,7 +126,7 @@ impl Exchange {
         let mut fresh = false;
         let mut repeated_unknown = false;
         loop {
-            let token = match self.tokens.token(&self.scope, fresh).await {
+            let token = match self.tokens.token_noting(&self.scope, fresh, self.sink.as_ref()).await {
                 Ok(token) => token,
                 Err(error) => return Err(after(error, call, repeated_unknown)),
             };

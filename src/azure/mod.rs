@@ -12,6 +12,7 @@ mod blob_change;
 mod blobs;
 mod budget;
 mod certificate_assertion;
+mod chain;
 pub mod credential;
 pub mod dns;
 mod encrypted_key;

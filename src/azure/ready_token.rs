@@ -35,6 +35,23 @@ pub(super) fn read(
     })
 }
 
+/// [`read`], where another credential may take over: a token that has ended is none.
+pub(super) fn read_valid(
+    reference: &SecretReference,
+    environment: &Environment,
+    scope: &str,
+    now: Timestamp,
+) -> Result<SecretString, AzureError> {
+    let token = read(reference, environment, scope)?;
+    match end(token.expose_secret()) {
+        Some(end) if end <= now => Err(unusable(
+            format!("the access token in {} ended at {end}", place(reference)),
+            "put a new one there".to_owned(),
+        )),
+        Some(_) | None => Ok(token),
+    }
+}
+
 const WHAT: &str = "the access token";
 
 /// What a token is for, in one spelling: the resource manager has an older name, and each has an id of its application.
