@@ -62,7 +62,7 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         .max()
         .unwrap_or(ActionKind::Restore.entry().timeout);
     let root = directory.path.ancestors().nth(2).unwrap_or(&directory.path).to_owned();
-    let context = scene.context.clone().beside(others(root, run.clone()));
+    let context = scene.context.clone().beside(others(root, Some(run.clone())));
     let context = Arc::new(context.for_run(&*run.0, restore_timeout));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();

@@ -1,4 +1,5 @@
-//! Runs of the state directory that are not over, for the actions that must mind them.
+//! Runs of the state directory that are not over, for the actions that must mind them. Runs of
+//! another directory or machine are not seen.
 
 use std::path::PathBuf;
 
@@ -11,14 +12,14 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Every other run than `own` that is not over; read anew whenever it is asked for.
-pub fn others(root: PathBuf, own: RunId) -> Others {
-    Others::asking(move || unfinished(&Store::at(root.clone()), &own).map_err(|error| error.to_string()))
+/// Every other run than `own` that is not over; read anew whenever it is asked for. A plan is no run yet.
+pub fn others(root: PathBuf, own: Option<RunId>) -> Others {
+    Others::asking(move || unfinished(&Store::at(root.clone()), own.as_ref()).map_err(|error| error.to_string()))
 }
 
-fn unfinished(store: &Store, own: &RunId) -> Result<Vec<Unfinished>, StoreError> {
+fn unfinished(store: &Store, own: Option<&RunId>) -> Result<Vec<Unfinished>, StoreError> {
     let mut found = Vec::new();
-    for directory in store.list()?.into_iter().filter(|directory| directory.run != *own) {
+    for directory in store.list()?.into_iter().filter(|directory| Some(&directory.run) != own) {
         let (state, _) = directory.load()?;
         if !state.is_over() {
             found.push(needs(&state));

@@ -7,10 +7,13 @@ use serde_json::Value;
 use super::{
     Exit, Failure, Session,
     arguments::{PlanArguments, Where},
-    check, print,
+    check,
+    others::others,
+    print,
     world::{self, Scene},
 };
 use crate::{
+    action::Others,
     plan::{self, Forced, Ingredients, Plan, Purpose, facts::Severity, text},
     runbook::{Given, Mode, Runbook, bind},
     site::Site,
@@ -55,10 +58,19 @@ pub async fn make_for(
     let scene = world::open(session, place, with_people).await?;
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
     let restore_timeout = world::restore_timeout(&runbook, mode);
-    let context = Arc::new(scene.context.clone().for_run("", restore_timeout));
+    let context = scene.context.clone().beside(beside(session, &scene.site));
+    let context = Arc::new(context.for_run("", restore_timeout));
     let ingredients =
         Ingredients { runbook: &runbook, parameters, mode, purpose, forced, site: Site::clone(&scene.site) };
     Ok((plan::make(ingredients, context).await, scene))
+}
+
+/// The runs that are not over where this one would be kept. Whoever only plans needs no such place, until a step asks.
+fn beside(session: &Session, site: &Site) -> Others {
+    match world::store(session, Some(site)) {
+        Ok(store) => others(store.root().to_owned(), None),
+        Err(failure) => Others::asking(move || Err(failure.message.clone())),
+    }
 }
 
 /// The decision to fail over whatever is seen, in the name of whoever types it.

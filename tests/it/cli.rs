@@ -208,6 +208,21 @@ fn damaged_and_newer_journals_are_refused_by_name() {
 }
 
 #[test]
+fn a_plan_says_which_run_freezes_the_backups() {
+    let place = Place::new();
+    let output = place.lifeboat(&["run", FLAGSHIP, "--simulate", "--yes", "--run-id", "one"]);
+    assert_eq!(output.status.code(), Some(0), "{}", story(&output));
+    let backup = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-backup.yaml");
+    let plan = || out(&place.lifeboat(&["plan", backup, "--mode", "planned", "--simulate"]));
+    assert!(!plan().contains("run `one`"), "{}", plan());
+    // As it was right after it had begun.
+    let journal = place.0.path().join("state/runs/one/journal.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, text.split_inclusive('\n').next().unwrap()).unwrap();
+    assert!(plan().contains("deletes nothing as long as run `one` needs"), "{}", plan());
+}
+
+#[test]
 fn a_dry_run_is_a_plan_and_leaves_nothing_behind() {
     let place = Place::new();
     let plan = |arguments: &[&str]| -> Value {
