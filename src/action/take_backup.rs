@@ -26,6 +26,7 @@ use super::{
 use crate::{
     azure::{Arm, AzureError, AzureErrorKind, Operation, apim, inventory, storage::BlobItem},
     run::{Disposition, Intent, StepError, Verdict},
+    runbook::span,
 };
 
 /// A backup that is whole, and whose manifest is not there.
@@ -65,10 +66,21 @@ pub async fn perform(arguments: &TakeBackup, context: &Context, record: &Recorde
         }
         Sent::Skipped(why) => {
             note(record, format!("no backup was taken: {why}"));
-            let outputs = Map::from_iter([("skipped".to_owned(), json!(why))]);
-            Ok(Done { outputs, evidence: json!({ "skipped": why }) })
+            skipped(arguments, context, &why).await
         }
     }
+}
+
+/// No backup was taken, and what could be restored now grows older: the objective is held against that.
+async fn skipped(arguments: &TakeBackup, context: &Context, why: &str) -> Result<Done, StepError> {
+    let place = format!("the backups in {}/{}", arguments.storage.name(), arguments.container);
+    let newest = backup_probe::newest_before(arguments, context, "")
+        .await
+        .map_err(|failure| error::from_read(&place, &failure))?;
+    // Without any, nothing of the time that Azure restores at all could be brought back.
+    let exposure = newest.map_or_else(|| span::format(LIFETIME), |newest| choose::age(newest, context.clock.now()));
+    let outputs = Map::from_iter([("skipped".to_owned(), json!(why)), ("exposure".to_owned(), json!(exposure))]);
+    Ok(Done { evidence: Value::Object(outputs.clone()), outputs })
 }
 
 /// Attaches again to a backup that goes on, or that wants its manifest only.

@@ -90,7 +90,7 @@ fn aim(state: &State) -> ActionKind {
 }
 
 /// Age of the oldest backup that the run chose, when it began. None: it has not chosen one. In a run that restores nothing:
-/// how old the newest backup had become when the run's own was whole.
+/// how old the newest backup had become when the run's own was whole, or was not taken.
 pub fn data_age(state: &State) -> Option<Duration> {
     if aim(state) == ActionKind::Backup {
         let taken = state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {

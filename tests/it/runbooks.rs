@@ -1,13 +1,19 @@
 //! Every shipped runbook and example: read, checked, bound, drawn.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use lifeboat::{
     cli::confirm::moved_hostname,
-    report::picture::Picture,
+    report::{
+        objectives::{Judgement, objectives},
+        picture::Picture,
+    },
     run::Outcome,
     runbook::{self, Given, Mode, Runbook, Scope},
-    sim::Scenario,
+    sim::{Fault, Scenario},
     site,
 };
 
@@ -128,5 +134,24 @@ fn every_runbook_can_be_drawn() {
                 assert!(drawing.contains(step.id.as_str()), "{} in {drawing}", step.id);
             }
         }
+    }
+}
+
+/// A service that is busy night after night is left alone each time: somebody must be told.
+#[test]
+fn a_backup_that_was_skipped_is_held_against_the_objective() {
+    let text = include_str!("../../runbooks/apim-backup.yaml");
+    for (newest, expected) in [(Some(6), Judgement::Met), (Some(27), Judgement::Missed), (None, Judgement::Missed)] {
+        let mut scenario = Scenario::alive();
+        scenario.faults = vec![Fault::status(409, "ServiceLocked").on("POST", "/backup?")];
+        scenario.backups.newest = Duration::from_hours(newest.unwrap_or_default());
+        scenario.backups.count = if newest.is_some() { 30 } else { 0 };
+        on_paused_clock(async {
+            let mut stage = Stage { mode: Mode::Planned, ..Stage::with(scenario, text) };
+            let state = stage.start(None).await.unwrap();
+            assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
+            assert_eq!(stage.world.effects().backups_accepted, 0);
+            assert_eq!(objectives(&state, stage.clock.now()).rpo.judgement, expected, "{newest:?}");
+        });
     }
 }

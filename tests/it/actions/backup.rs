@@ -257,6 +257,7 @@ async fn a_busy_service_is_waited_for_or_left_as_the_runbook_says() {
         assert!(done.outputs["skipped"].as_str().unwrap().contains("is busy (state Updating)"), "{:?}", done.outputs);
         assert!(journal.notes().contains("no backup was taken"), "{}", journal.notes());
         assert!(journal.intents().is_empty() && !done.outputs.contains_key("backup"));
+        assert_eq!(done.outputs["exposure"], "6h1m", "what could be restored grows older");
         assert_eq!(stage.world.effects().backup_posts_received, 1);
 
         let (done, journal) = stage.perform(BACKUP, arguments()).await;
