@@ -10,7 +10,7 @@ use super::{
     choose::{self, Candidate, Choice, MANIFEST_SUFFIX},
     error,
     fact::Facts,
-    storage_reach, verify_standby,
+    storage_reach, verify_standby, whose,
 };
 use crate::{
     azure::{
@@ -137,20 +137,21 @@ pub fn named(arguments: &TakeBackup) -> Result<(), StepError> {
     ))
 }
 
-/// Blobs named after the service, or as the arguments say.
+/// Blobs named as this step names them by itself, after the service and a time, and the one that the arguments name.
 async fn list(arguments: &TakeBackup, context: &Context) -> Result<Vec<BlobItem>, AzureError> {
-    let own = format!("{}-", arguments.service.name());
+    let own = whose::default_prefix(&arguments.service);
     let (account, container) = (arguments.storage.name(), arguments.container.as_str());
     let mut listed = context.blobs.list(account, container, &own).await?;
+    listed.retain(|blob| whose::is_named_after(&own, &blob.name) || arguments.name.as_ref() == Some(&blob.name));
     if let Some(name) = arguments.name.as_ref().filter(|name| !name.starts_with(&own)) {
-        listed.extend(context.blobs.list(account, container, name).await?);
+        let there = context.blobs.list(account, container, name).await?;
+        listed.extend(there.into_iter().filter(|blob| blob.name == *name));
     }
     Ok(listed)
 }
 
 fn usable(listed: &[BlobItem], now: Timestamp) -> Choice {
-    let candidates: Vec<Candidate> =
-        listed.iter().map(|blob| Candidate { blob: blob.clone(), manifest_created: None }).collect();
+    let candidates: Vec<Candidate> = listed.iter().map(|blob| Candidate::of(blob.clone())).collect();
     choose::choose(&candidates, now, std::time::Duration::ZERO, std::time::Duration::ZERO)
 }
 

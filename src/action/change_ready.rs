@@ -130,7 +130,8 @@ pub fn judge_backup(
     let rejected = choice.rejected.into_iter().next()?;
     let code = match rejected.reason {
         Rejection::Expired { .. } | Rejection::ExpiresTooSoon { .. } => "backup-expired",
-        Rejection::Deleted
+        Rejection::OtherService(_)
+        | Rejection::Deleted
         | Rejection::Snapshot
         | Rejection::Empty
         | Rejection::Archived

@@ -23,11 +23,22 @@ const METADATA_KEYS: [&str; 5] = ["created", "created_at", "created_utc", "backu
 pub struct Candidate {
     pub blob: BlobItem,
     pub manifest_created: Option<Timestamp>,
+    /// Why it is another service's backup; none: it is not, or nobody asked.
+    pub other: Option<String>,
+}
+
+impl Candidate {
+    /// A blob of which no more is known.
+    pub fn of(blob: BlobItem) -> Self {
+        Self { blob, ..Self::default() }
+    }
 }
 
 /// Why a blob cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
+    /// It is not a backup of the service that is asked for, and why.
+    OtherService(String),
     Deleted,
     Snapshot,
     Empty,
@@ -49,6 +60,7 @@ pub enum Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OtherService(why) => f.write_str(why),
             Self::Deleted => f.write_str("it is deleted"),
             Self::Snapshot => f.write_str("it is a snapshot, and a restore reads the blob itself"),
             Self::Empty => f.write_str("it is empty"),
@@ -101,13 +113,15 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Every candidate was rejected because it is too old.
+    /// Every candidate of the service was rejected because it is too old.
     pub fn only_expired(&self) -> bool {
+        let mut own = self.rejected.iter().filter(|one| !matches!(one.reason, Rejection::OtherService(_))).peekable();
         self.chosen.is_none()
-            && !self.rejected.is_empty()
-            && self.rejected.iter().all(|rejected| match rejected.reason {
+            && own.peek().is_some()
+            && own.all(|rejected| match rejected.reason {
                 Rejection::Expired { .. } | Rejection::ExpiresTooSoon { .. } => true,
-                Rejection::Deleted
+                Rejection::OtherService(_)
+                | Rejection::Deleted
                 | Rejection::Snapshot
                 | Rejection::Empty
                 | Rejection::Archived
@@ -127,7 +141,7 @@ pub fn choose(candidates: &[Candidate], now: Timestamp, margin: Duration, restor
     for candidate in candidates.iter().filter(|candidate| !is_manifest(&candidate.blob.name)) {
         let name = candidate.blob.name.clone();
         let created = creation(candidate);
-        match judge(&candidate.blob, created.map(|(time, _)| time), now, needed_until) {
+        match judge(candidate, created.map(|(time, _)| time), now, needed_until) {
             Err(reason) => rejected.push(Rejected { name, created: created.map(|(time, _)| time), reason }),
             Ok(created_at) => usable.push((
                 Chosen {
@@ -166,13 +180,17 @@ pub fn age(created: Timestamp, now: Timestamp) -> String {
 }
 
 fn judge(
-    blob: &BlobItem,
+    candidate: &Candidate,
     created: Option<Timestamp>,
     now: Timestamp,
     needed_until: Timestamp,
 ) -> Result<Timestamp, Rejection> {
     let is =
         |value: &Option<String>, text: &str| value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(text));
+    let blob = &candidate.blob;
+    if let Some(why) = &candidate.other {
+        return Err(Rejection::OtherService(why.clone()));
+    }
     if blob.deleted {
         return Err(Rejection::Deleted);
     }
@@ -264,7 +282,7 @@ mod tests {
             tier: Some("Hot".to_owned()),
             ..BlobItem::default()
         };
-        Candidate { blob, manifest_created: None }
+        Candidate::of(blob)
     }
 
     fn chosen(candidates: &[Candidate]) -> Option<String> {

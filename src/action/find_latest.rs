@@ -13,6 +13,7 @@ use super::{
     fact::{Facts, note},
     manifest::{self, Manifest},
     readiness::backups,
+    whose::Owner,
 };
 use crate::{
     azure::{AzureError, AzureErrorKind, storage::Blobs},
@@ -21,9 +22,9 @@ use crate::{
     runbook::span,
 };
 
-/// A manifest can only make a backup older, so the newest is read, and the next when it falls back. Ten in a row that
-/// do so are a sign of something else, and enough.
-const MOST_MANIFESTS: usize = 10;
+/// A manifest can only make a backup older or another service's, so the newest is read, and the next when it falls back.
+/// Enough for a month of nightly backups of three other services; what is not read then is judged by its name.
+const MOST_MANIFESTS: usize = 100;
 /// How many rejected blobs an error names: enough to see a pattern.
 const NAMED_REJECTIONS: usize = 5;
 
@@ -87,26 +88,36 @@ async fn find(arguments: &FindLatest, context: &Context, blobs: &Blobs) -> Resul
         .await
         .map_err(|failure| unlistable(&place, &failure))?;
     let names: BTreeSet<String> = listed.iter().map(|blob| blob.name.clone()).collect();
-    let mut candidates: Vec<Candidate> =
-        listed.into_iter().map(|blob| Candidate { blob, manifest_created: None }).collect();
+    let described = |name: &str| names.contains(&manifest::blob_name(name));
+    let owner = Owner::of(arguments.service.as_ref(), arguments.prefix.as_deref(), names.iter().map(String::as_str));
+    let mut candidates: Vec<Candidate> = listed.into_iter().map(Candidate::of).collect();
+    for candidate in candidates.iter_mut().filter(|candidate| !described(&candidate.blob.name)) {
+        candidate.other = owner.refuses_name(&candidate.blob.name);
+    }
     let restore_timeout = arguments.restore_timeout.unwrap_or(context.restore_timeout);
     let now = context.clock.now();
     let mut manifests: Map<String, Value> = Map::new();
     for _ in 0..MOST_MANIFESTS {
         let choice = choose::choose(&candidates, now, arguments.margin, restore_timeout);
         let Some(chosen) = &choice.chosen else { break };
-        if manifests.contains_key(&chosen.name) || !names.contains(&manifest::blob_name(&chosen.name)) {
+        if manifests.contains_key(&chosen.name) || !described(&chosen.name) {
             break;
         }
         let data = manifest::read(blobs, account, &arguments.container, &chosen.name)
             .await
             .map_err(|failure| error::from_read(&format!("the manifest of `{}`", chosen.name), &failure))?
             .unwrap_or_default();
-        let created = Manifest::from_value(&data).and_then(|manifest| manifest.created);
+        let told = Manifest::from_value(&data);
         for candidate in candidates.iter_mut().filter(|candidate| candidate.blob.name == chosen.name) {
-            candidate.manifest_created = created;
+            candidate.manifest_created = told.as_ref().and_then(|manifest| manifest.created);
+            candidate.other = owner.refuses(&chosen.name, told.as_ref());
         }
         manifests.insert(chosen.name.clone(), data);
+    }
+    // What was not read must not count as something to fall back to.
+    let unread = |candidate: &&mut Candidate| !manifests.contains_key(&candidate.blob.name);
+    for candidate in candidates.iter_mut().filter(unread) {
+        candidate.other = owner.refuses_name(&candidate.blob.name);
     }
     let mut choice = choose::choose(&candidates, now, arguments.margin, restore_timeout);
     let Some(chosen) = choice.chosen.take() else {
@@ -206,7 +217,7 @@ fn none_usable(place: &str, arguments: &FindLatest, choice: &Choice, restore_tim
         };
         ("backups-expired", hint)
     } else {
-        ("no-usable-backup", "repair what the reasons name, or check `container` and `prefix`".to_owned())
+        ("no-usable-backup", "repair what the reasons name, or check `container`, `prefix` and `service`".to_owned())
     };
     let count = choice.rejected.len();
     let mut step = StepError::new(

@@ -58,6 +58,7 @@ mod take_backup;
 mod verify_restore;
 mod verify_standby;
 mod wait;
+mod whose;
 
 pub use confirm_outage::LOOKS_ALIVE;
 pub use context::{Call, Context, Done};

@@ -33,6 +33,11 @@ pub fn window(name: &str) -> Option<Window> {
     last
 }
 
+/// Whether `name` begins with a time.
+pub fn leads(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_digit()) && read(&groups(name)).is_some()
+}
+
 /// A run of digits.
 #[derive(Clone, Copy, Debug)]
 struct Group<'a> {
@@ -146,6 +151,20 @@ mod tests {
         ] {
             let expected = (!start.is_empty()).then(|| (start.to_owned(), seconds));
             assert_eq!(told(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_time_leads_only_at_the_beginning() {
+        for (name, expected) in [
+            ("20261123T100500Z.apimbackup", true),
+            ("2026-11-23", true),
+            ("dr-20261123T100500Z", false),
+            ("2-20261123T100500Z", false),
+            ("-20261123", false),
+            ("", false),
+        ] {
+            assert_eq!(leads(name), expected, "{name}");
         }
     }
 

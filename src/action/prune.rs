@@ -3,6 +3,8 @@
 //! Frozen while another run that is not over needs the backups: then it deletes nothing and says which run. Looked at
 //! again right before each delete. A delete can be repeated, so a doubt is settled by reading the listing again.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -10,7 +12,9 @@ use super::{
     arguments::Prune,
     error,
     fact::{Facts, note},
-    prune_rules::{self, Decision, Doomed},
+    manifest::{self, Manifest},
+    prune_rules::{self, Decision, Doomed, Told},
+    whose,
 };
 use crate::{
     azure::{
@@ -18,16 +22,22 @@ use crate::{
         storage::{BlobCondition, Blobs},
     },
     net::Delivery,
-    plan::facts::{PlannedRequest, Probe},
+    plan::{
+        codes,
+        facts::{PlannedRequest, Probe},
+    },
     run::{Disposition, Intent, StepError, Verdict},
 };
 
-/// Deletes of one step. A container with more to delete was never pruned; the next run goes on.
-const MOST_DELETED: usize = 1_000;
+/// Deletes of one step. A container with more to delete was never pruned; the next run goes on. Each intent names those
+/// before it.
+const MOST_DELETED: usize = 200;
+/// Manifests that are read to find what is surplus: as many backups as a service makes in 30 days, one an hour.
+const MOST_MANIFESTS: usize = 720;
 
 impl Prune {
     fn prefix(&self) -> String {
-        self.prefix.clone().unwrap_or_else(|| format!("{}-", self.service.name()))
+        self.prefix.clone().unwrap_or_else(|| whose::default_prefix(&self.service))
     }
 
     fn place(&self) -> String {
@@ -41,7 +51,10 @@ impl Prune {
 
 pub async fn probe(arguments: &Prune, context: &Context) -> Result<Probe, StepError> {
     let decision = look(arguments, context, &context.blobs).await?;
-    let frozen = arguments.frozen(context)?;
+    let (frozen, findings) = match arguments.frozen(context) {
+        Ok(frozen) => (frozen, Vec::new()),
+        Err(unread) => (None, vec![codes::finding("runs-unread", unread.message)]),
+    };
     let (place, prefix) = (arguments.place(), arguments.prefix());
     let count = decision.doomed.len();
     let requests = decision.doomed.iter().flat_map(|one| {
@@ -59,6 +72,7 @@ pub async fn probe(arguments: &Prune, context: &Context) -> Result<Probe, StepEr
         },
         facts: facts.into_vec(),
         requests: if frozen.is_some() { Vec::new() } else { requests },
+        findings,
         verified: true,
         ..Probe::default()
     })
@@ -76,7 +90,8 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
         }
         let request = planned(arguments, context, &one.name, &one.etag);
         if let Some(request) = request {
-            record.intend(Intent { request, before: json!({ "backup": one.name, "etag": one.etag }) }).await;
+            let before = json!({ "backup": one.name, "etag": one.etag, "deleted": deleted });
+            record.intend(Intent { request, before }).await;
         }
         match delete(arguments, &blobs, one).await {
             Ok(()) => deleted.push(one.name.clone()),
@@ -95,16 +110,21 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
 
 /// Reads only: what is gone is gone, and what is left is deleted by starting again.
 pub async fn settle(arguments: &Prune, context: &Context, intent: Option<&Intent>) -> Result<Verdict, StepError> {
-    let asked = intent.and_then(|intent| intent.before.get("backup")?.as_str());
     let decision = look(arguments, context, &context.blobs).await?;
     if decision.doomed.is_empty() {
-        let deleted: Vec<String> = asked.map(str::to_owned).into_iter().collect();
+        let deleted = intent.map(gone).unwrap_or_default();
         return Ok(Verdict::Happened { outputs: done(&deleted, decision.kept, None).outputs });
     }
     let left = decision.doomed.len();
     Ok(Verdict::DidNotHappen {
         reason: format!("{left} backups are still there; each is deleted only as it is listed"),
     })
+}
+
+/// What an intent says was deleted before it, and what it asked for itself.
+fn gone(intent: &Intent) -> Vec<String> {
+    let before = intent.before.get("deleted").and_then(Value::as_array).into_iter().flatten();
+    before.chain(intent.before.get("backup")).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The backup first: a crash in between leaves a manifest without a backup, which nobody takes for one.
@@ -148,12 +168,27 @@ async fn look(arguments: &Prune, context: &Context, blobs: &Blobs) -> Result<Dec
             "leave `prefix` out to have the service's name, or give one",
         ));
     }
-    let listed = blobs
+    let mut listed = blobs
         .list(account, container, &prefix)
         .await
         .map_err(|failure| error::from_read(&format!("the backups in {}", arguments.place()), &failure))?;
+    if arguments.prefix.as_ref().is_none_or(|own| *own == whose::default_prefix(&arguments.service)) {
+        listed.retain(|blob| whose::is_named_after(&prefix, &blob.name));
+    }
     let keep = usize::try_from(arguments.keep).unwrap_or(usize::MAX);
-    Ok(prune_rules::decide(&listed, context.clock.now(), keep, arguments.keep_days))
+    let decide = |told: &BTreeMap<String, Told>| {
+        prune_rules::decide(&listed, told, context.clock.now(), keep, arguments.keep_days)
+    };
+    let mut told = BTreeMap::new();
+    for name in decide(&told).unread.into_iter().take(MOST_MANIFESTS) {
+        let read = manifest::read(blobs, account, container, &name)
+            .await
+            .map_err(|failure| error::from_read(&format!("the manifest of `{name}`"), &failure))?;
+        let manifest = read.as_ref().and_then(Manifest::from_value).unwrap_or_default();
+        let other = manifest.service.filter(|service| whose::is_other(service, &arguments.service));
+        told.insert(name, Told { created: manifest.created, other });
+    }
+    Ok(decide(&told))
 }
 
 fn planned(arguments: &Prune, context: &Context, name: &str, etag: &str) -> Option<PlannedRequest> {

@@ -157,5 +157,5 @@ async fn read_backup(backup: &Backup, context: &Context) -> Result<Option<Candid
         error::from_read(&format!("the backup `{}` in {}/{}", backup.name, backup.account, backup.container), &failure)
     })?;
     let mut same = listed.into_iter().filter(|blob| blob.name == backup.name && blob.snapshot.is_none());
-    Ok(same.next().map(|blob| Candidate { blob, manifest_created: backup.created }))
+    Ok(same.next().map(|blob| Candidate { manifest_created: backup.created, ..Candidate::of(blob) }))
 }

@@ -13,7 +13,7 @@ use super::{
     fact::{Facts, note, remark},
     long_change::ChangeKind,
     manifest::{self, Manifest},
-    standing,
+    standing, whose,
 };
 use crate::{
     azure::{
@@ -21,7 +21,10 @@ use crate::{
         apim::{self, HostnameConfiguration, Service},
         apim_content,
     },
-    plan::facts::{Finding, Probe, Severity},
+    plan::{
+        codes,
+        facts::{Finding, Probe, Severity},
+    },
     run::{Disposition, StepError},
     runbook::ResourceId,
 };
@@ -38,6 +41,8 @@ pub struct Seen {
     /// An error says why it did not answer; none: nobody asked.
     pub active: Option<Result<Service, String>>,
     pub manifest: Option<Manifest>,
+    /// The service whose backup it must be.
+    pub of: Option<ResourceId>,
     pub expect_tier: Option<String>,
 }
 
@@ -110,6 +115,7 @@ async fn observe(arguments: &VerifyStandby, context: &Context, arm: &Arm) -> Res
         workspaces: workspaces.map_err(|failure| failure.to_string()),
         active,
         manifest: manifest_of(arguments.backup.as_ref(), context).await,
+        of: arguments.active.clone(),
         expect_tier: arguments.expect_tier.clone(),
     })
 }
@@ -210,6 +216,7 @@ fn outputs(seen: &Seen, model: &Model) -> Map<String, Value> {
 pub fn judge(name: &str, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(standing::judge(ChangeKind::Restore, name, &seen.standby));
+    findings.extend(judge_origin(seen));
     let model = model(seen);
     findings.extend(judge_tier(name, &seen.standby, &model));
     match &seen.workspaces {
@@ -238,6 +245,17 @@ pub fn judge(name: &str, seen: &Seen) -> Vec<Finding> {
     findings.extend(judge_resemblance(name, &seen.standby, &model));
     findings.sort_by_key(|finding| finding.severity);
     findings
+}
+
+/// A container may hold the backups of several services, and Azure restores whichever it is told to.
+fn judge_origin(seen: &Seen) -> Option<Finding> {
+    let (of, told) = (seen.of.as_ref()?, seen.manifest.as_ref()?.service.as_ref()?);
+    whose::is_other(told, of).then(|| {
+        codes::finding(
+            "backup-of-another-service",
+            format!("the backup's manifest says that it is of {told}, and the active service is {of}"),
+        )
+    })
 }
 
 fn judge_tier(name: &str, standby: &Service, model: &Model) -> Option<Finding> {

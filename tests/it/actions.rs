@@ -13,6 +13,7 @@ mod programs;
 mod propagation;
 mod prune;
 mod restore;
+mod sibling;
 mod standby;
 mod ttl;
 mod vault;

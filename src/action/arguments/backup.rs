@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{super::secret::Place, apim_service, not_empty, storage_account};
+use super::{super::secret::Place, apim_service, not_empty, optional_apim_service, storage_account};
 use crate::{
     azure::key_vault::SecretId,
     runbook::{ResourceId, span},
@@ -45,6 +45,9 @@ pub enum WhenBusy {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FindLatest {
+    /// Whose backups. None: whatever the prefix says.
+    #[serde(default, deserialize_with = "optional_apim_service")]
+    pub service: Option<ResourceId>,
     #[serde(deserialize_with = "storage_account")]
     pub storage: ResourceId,
     #[serde(deserialize_with = "not_empty")]

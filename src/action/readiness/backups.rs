@@ -48,7 +48,7 @@ fn newer_and_unusable(chosen: &Chosen, rejected: &[Rejected]) -> Option<Finding>
         .iter()
         .filter(|one| one.created.is_some_and(|created| created > chosen.created))
         .filter(|one| match one.reason {
-            Rejection::Deleted | Rejection::Snapshot => false,
+            Rejection::OtherService(_) | Rejection::Deleted | Rejection::Snapshot => false,
             Rejection::Empty
             | Rejection::Archived
             | Rejection::Rehydrating

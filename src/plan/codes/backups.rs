@@ -15,8 +15,8 @@ pub(super) const CODES: &[Code] = &[
     ),
     blocker(
         "no-usable-backup",
-        "no backup can be restored: archived, empty, half copied or expired",
-        "repair what the reasons name, or check `container` and `prefix`",
+        "no backup can be restored: archived, empty, half copied, expired, or of another service",
+        "repair what the reasons name, or check `container`, `prefix` and `service`",
     ),
     blocker(
         "container-not-found",
@@ -56,12 +56,26 @@ pub(super) const CODES: &[Code] = &[
     )
     .seen_in("unusable-newest")
     .with("a backup given by name"),
+    blocker(
+        "backup-of-another-service",
+        "the manifest of the backup names another service than the one that is replaced",
+        "set `service` of backup.find-latest, or correct `active` of apim.verify-standby",
+    )
+    .seen_in("clean")
+    .with("another service as `active` of verify-standby"),
     warning(
         "newest-backup-unusable",
         "backups newer than the one that would be restored are archived, empty or half copied",
         "find out what moves or breaks new backups; the recovery point is older than it looks",
     )
     .seen_in("unusable-newest"),
+    warning(
+        "runs-unread",
+        "it is not known whether another run of the state directory needs the backups that would be pruned",
+        "repair or move what cannot be read from the state directory; until then the step deletes nothing",
+    )
+    .seen_in("clean")
+    .with("a damaged journal in the state directory"),
     warning(
         "backup-without-manifest",
         "the backup that would be restored has no manifest",

@@ -40,7 +40,8 @@ pub(super) static BACKUP: Entry = Entry {
         output("duration", "how long the backup took"),
         output(
             "exposure",
-            "age of the newest usable backup before this one, when this one was whole; absent when there was none",
+            "age of the newest usable backup before this one, when this one was whole; absent when there was none. When no \
+             backup was taken: its age then, or 30d without any",
         ),
         output("skipped", "why no backup was taken; absent when one was"),
     ],
@@ -57,6 +58,12 @@ pub(super) static FIND_LATEST: Entry = Entry {
     fields: &[
         required("storage", FieldType::ResourceId(STORAGE_ACCOUNT), "account that holds the backups"),
         required("container", FieldType::String, "blob container"),
+        optional(
+            "service",
+            FieldType::ResourceId(APIM_SERVICE),
+            "the service whose backups they are: one whose manifest names another, or without a manifest one that is not \
+             named after it and a time, is rejected; default: what `prefix` says",
+        ),
         optional("prefix", FieldType::String, "only blobs whose name begins so"),
         optional(
             "margin",
@@ -90,14 +97,14 @@ pub(super) static PRUNE: Entry = Entry {
         required(
             "service",
             FieldType::ResourceId(APIM_SERVICE),
-            "the service whose backups they are; a failover of it freezes them",
+            "the service whose backups they are; a failover of it freezes them, when its run is kept in the same state directory",
         ),
         required("storage", FieldType::ResourceId(STORAGE_ACCOUNT), "account that holds the backups"),
         required("container", FieldType::String, "blob container"),
         optional(
             "prefix",
             FieldType::String,
-            "only blobs whose name begins so; default: the service's name and a dash",
+            "only blobs whose name begins so; default: the service's name and a dash, with a time behind it",
         ),
         optional("keep", FieldType::Integer(1, 10_000), "newest usable backups that stay; default 7"),
         optional("keep_days", FieldType::Integer(1, 3_650), "backups younger than this stay; default 30"),
@@ -105,7 +112,7 @@ pub(super) static PRUNE: Entry = Entry {
     outputs: &[
         output("deleted", "names of the backups that were deleted"),
         output("kept", "how many stay"),
-        output("frozen", "which run froze the backups; absent when none did"),
+        output("frozen", "which run of the same state directory froze the backups; absent when none did"),
     ],
     effect: Effect::Irreversible,
     timeout: seconds(10 * 60),

@@ -106,6 +106,28 @@ async fn a_lost_answer_to_a_delete_is_no_lost_delete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_deleted_before_a_doubt_is_named_after_it() {
+    // The answer to the last of eight deletes is lost, and it was the manifest of the fourth backup.
+    let fault = Fault::new(Act::Reset(Moment::After)).on("DELETE", "apimbackup").skip(7).times(12);
+    let stage = Stage::new(Scenario { faults: vec![fault], ..Scenario::alive() });
+    let (done, journal) = stage.perform(PRUNE, arguments()).await;
+    let intents = journal.intents();
+    let asked: Vec<&Value> = intents.iter().map(|intent| &intent.before["backup"]).collect();
+    assert_eq!(asked.len(), 4, "{done:?}");
+    let Verdict::Happened { outputs } = stage.settle(PRUNE, arguments(), intents.last(), None).await else {
+        panic!("all of them are gone");
+    };
+    assert_eq!(outputs["deleted"], json!(asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_says_that_it_does_not_know_what_other_runs_need() {
+    let mut stage = Stage::new(Scenario::alive());
+    stage.context = stage.context.beside(Others::asking(|| Err("a journal is torn".to_owned())));
+    assert_eq!(codes(&stage.probe(PRUNE, arguments()).await.unwrap(), Severity::Warning), ["runs-unread"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_backup_that_somebody_changed_is_left_alone() {
     let fault = Fault::status(412, "ConditionNotMet").on("DELETE", "apimbackup").times(1);
     let stage = Stage::new(Scenario { faults: vec![fault], ..Scenario::alive() });

@@ -3,7 +3,7 @@
 use std::{fmt::Write, sync::Arc};
 
 use lifeboat::{
-    action::Context,
+    action::{Context, Others},
     plan,
     runbook::{Mode, bind},
     site::{Credential, SecretReference},
@@ -34,6 +34,11 @@ fn runbook(row: &Code) -> String {
         ("steps:\n", format!("steps:\n  - id: take\n    do: {{ apim.backup: {{ {arguments} }} }}\n"))
     };
     let (from, to) = match row.code {
+        "runs-unread" => {
+            let place = "storage: \"${{ params.storage }}\", container: apim-backups";
+            let prune = format!("backup.prune: {{ service: \"${{{{ params.standby }}}}\", {place} }}");
+            ("steps:\n", format!("steps:\n  - id: prune\n    do: {{ {prune} }}\n"))
+        }
         "permissions-open" => (
             "dns.flip-cname: { zone: \"${{ params.zone }}\"",
             "dns.flip-cname: { zone: \"${{ steps.zone.stdout }}\"".to_owned(),
@@ -66,6 +71,9 @@ fn runbook(row: &Code) -> String {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-failback.yaml");
             return std::fs::read_to_string(path).unwrap();
         }
+        "backup-of-another-service" => {
+            ("active: \"${{ params.active }}\"\n", "active: \"${{ params.standby }}\"\n".to_owned())
+        }
         "backup-missing" => by_name("no-such"),
         "backup-expired" => by_name("apim-contoso-west-20261022T210000Z.apimbackup"),
         "backup-unusable" => by_name("apim-contoso-west-20261123T020000Z.apimbackup"),
@@ -97,6 +105,10 @@ async fn plan_of(row: &Code) -> Plan {
     match row.code {
         "service-looks-alive" => stage.purpose = Purpose::Run,
         "credential-unavailable" => return without_a_token(&stage).await,
+        "runs-unread" => {
+            let damaged = Others::asking(|| Err("line 1 is damaged".to_owned()));
+            return planned(&stage, stage.context().beside(damaged)).await;
+        }
         "record-apex" => return with_record(&stage, "@").await,
         _ => {}
     }
@@ -116,13 +128,17 @@ async fn with_record(stage: &Stage, record: &str) -> Plan {
 async fn without_a_token(stage: &Stage) -> Plan {
     let mut site = stage.world.site();
     site.credential = Credential::Token(SecretReference::Env("NO_SUCH_TOKEN".to_owned()));
+    let context = Context::simulated(stage.world.clone(), Arc::new(site), stage.clock.clone(), std::env::temp_dir());
+    planned(stage, context.unwrap()).await
+}
+
+async fn planned(stage: &Stage, context: Context) -> Plan {
+    let site = lifeboat::site::Site::clone(&context.site);
     let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set: Vec::new() };
     let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
     let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
-    let context =
-        Context::simulated(stage.world.clone(), Arc::new(site.clone()), stage.clock.clone(), std::env::temp_dir());
     let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site };
-    plan::make(ingredients, Arc::new(context.unwrap())).await
+    plan::make(ingredients, Arc::new(context)).await
 }
 
 #[test]
