@@ -64,6 +64,8 @@ pub async fn perform(change: &Change, call: &Call, context: &Context, record: &R
     let arm = context.arm.noting(record.sink());
     let planned_etag = call.planned.iter().find(|fact| fact.name == "record.etag").and_then(|fact| fact.value.as_str());
     let mut expected = Content::planned(&call.planned);
+    // A record without room for our notes cannot tell what was there before the attempt that may have changed it.
+    let mut sent: Option<Before> = None;
     for attempt in 1..=MOST_TRIES {
         let current =
             dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
@@ -71,7 +73,7 @@ pub async fn perform(change: &Change, call: &Call, context: &Context, record: &R
             if attempt == 1 {
                 note(record, change.summary(&current));
             }
-            let before = Before::noted(&current, &context.run, change.about());
+            let before = sent.unwrap_or_else(|| Before::noted(&current, &context.run, change.about()));
             return Ok(done(change, context, &before, &current));
         }
         if let Some((code, message, remedy)) = unfit(change, &current) {
@@ -96,6 +98,7 @@ pub async fn perform(change: &Change, call: &Call, context: &Context, record: &R
                 note(record, "somebody else wrote the record at the same moment; reading it again");
                 // From here on the content must stay as it was when this attempt read it.
                 expected = Some(Content::of(&current));
+                sent = Some(before);
             }
             Err(failure) if failure.delivery == Delivery::Unknown => {
                 return arrived_after_all(change, context, &before, &failure).await;

@@ -91,7 +91,7 @@ pub enum Content {
 #[derive(Debug)]
 pub struct Ended {
     pub operation: Operation,
-    /// As it is now: idle.
+    /// As it is now: idle, or broken after a backup.
     pub service: Service,
     /// The operation itself said that it succeeded.
     pub told: bool,
@@ -126,6 +126,20 @@ impl Change<'_> {
                 Ok(_) => Sign::Nothing,
                 Err(failure) => Sign::Untold(format!("the backup `{}` cannot be looked for: {failure}", before.backup)),
             },
+        }
+    }
+
+    /// Whether it happened although the service is broken now. A restore that leaves it so has failed; a backup is in its
+    /// blob, whatever became of the service. `told`: the operation said that it succeeded.
+    async fn happened_anyway(&self, context: &Context, told: bool, before: &Before) -> bool {
+        match self.kind {
+            ChangeKind::Restore => false,
+            ChangeKind::Backup => {
+                told || self
+                    .blob_size(context, &before.backup)
+                    .await
+                    .is_ok_and(|size| size.is_some_and(|size| size > 0))
+            }
         }
     }
 

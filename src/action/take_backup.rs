@@ -121,14 +121,20 @@ pub async fn settle(
         }
         Err(failure) => Some(format!("the backup `{}` cannot be looked for: {failure}", before.backup)),
     };
-    Ok(match (written, doubt.filter(|doubt| doubt.code == UNFINISHED)) {
+    Ok(match (written, doubt) {
         (Some(reason), _) => Verdict::Unknown {
             reason,
             remedy: "look in the container and in the service's activity log; `lifeboat resume` looks again".to_owned(),
         },
-        (None, Some(doubt)) => Verdict::Unknown { reason: doubt.message.clone(), remedy: doubt.hint.clone() },
+        (None, Some(doubt)) if doubt.code == UNFINISHED => {
+            Verdict::Unknown { reason: doubt.message.clone(), remedy: doubt.hint.clone() }
+        }
+        // No time is left to write it in, and nothing goes on in Azure.
+        (None, Some(doubt)) if doubt.code == "timeout" => {
+            Verdict::Unknown { reason: missing(&before), remedy: writes(&before) }
+        }
         // To follow it is to find it ended, and to write what is missing.
-        (None, None) => Verdict::GoesOn { operation: operation.cloned() },
+        (None, _) => Verdict::GoesOn { operation: operation.cloned() },
     })
 }
 
@@ -212,14 +218,17 @@ async fn describe(
     Ok(Done { outputs: outputs(arguments, context, Some(&ended.operation), before, &blob, newest), evidence })
 }
 
+fn missing(before: &Before) -> String {
+    format!("the backup `{}` is whole, its manifest is missing", before.backup)
+}
+
+fn writes(before: &Before) -> String {
+    format!("`lifeboat resume` writes `{}`; nothing is backed up again", manifest::blob_name(&before.backup))
+}
+
 fn without_manifest(before: &Before, failure: &AzureError) -> StepError {
-    let name = manifest::blob_name(&before.backup);
-    let step = StepError::new(
-        Disposition::InDoubt,
-        UNFINISHED,
-        format!("the backup `{}` is whole, its manifest is missing: {failure}", before.backup),
-        format!("`lifeboat resume` writes `{name}`; nothing is backed up again"),
-    );
+    let step =
+        StepError::new(Disposition::InDoubt, UNFINISHED, format!("{}: {failure}", missing(before)), writes(before));
     let hint = match &failure.hint {
         Some(cause) => format!("{cause}; then {}", step.hint),
         None => step.hint.clone(),

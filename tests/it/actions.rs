@@ -81,7 +81,11 @@ struct Stage {
 impl Stage {
     fn new(scenario: Scenario) -> Self {
         let clock = Clock::starting_at("2026-11-23T08:00:00Z".parse().unwrap());
-        let world = World::new(scenario, clock.clone());
+        Self::of(World::new(scenario, clock))
+    }
+
+    fn of(world: Arc<World>) -> Self {
+        let clock = world.clock().clone();
         let site = Arc::new(world.site());
         let context = Context::simulated(world.clone(), site, clock, std::env::temp_dir())
             .unwrap()

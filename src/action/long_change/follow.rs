@@ -79,6 +79,12 @@ async fn watch(
                     told = true;
                     break;
                 }
+                // The answer may be the service itself, whose state is not the backup's.
+                Ok(OperationState::Failed { code: None, .. })
+                    if change.happened_anyway(context, false, before).await =>
+                {
+                    break;
+                }
                 Ok(OperationState::Failed { code, message }) => return Err(change.failed(code.as_deref(), &message)),
                 Ok(OperationState::Lost) => {
                     note(record, "Azure does not know the operation any more; watching the service itself");
@@ -122,6 +128,10 @@ async fn until_idle(
                     let next_look = after(context.clock.now(), BUSY_INTERVAL);
                     note_until(record, format!("{name} {} (state {state})", change.kind.going_on()), next_look);
                     BUSY_INTERVAL
+                }
+                Standing::Broken(state) if change.happened_anyway(context, told, before).await => {
+                    note(record, format!("the {noun} is whole, although {name} is in the state {state}"));
+                    return Ok(service);
                 }
                 Standing::Broken(state) => {
                     return Err(change.failed(None, &format!("the service is in the state {state}")));

@@ -16,7 +16,7 @@ use crate::{
 /// What was found out.
 #[derive(Debug)]
 pub enum Settled {
-    /// It happened; the service is idle.
+    /// It happened; the service is idle, or broken after a backup.
     Happened(Before),
     /// Anything else.
     Verdict(Verdict),
@@ -54,6 +54,8 @@ pub async fn settle(
             Ok(OperationState::Running { .. }) => {
                 return verdict(Verdict::GoesOn { operation: Some(operation.clone()) });
             }
+            // The answer may be the service itself, whose state is not the backup's.
+            Ok(OperationState::Failed { code: None, .. }) if change.happened_anyway(context, false, &before).await => {}
             Ok(OperationState::Failed { code, message }) => {
                 return verdict(Verdict::Failed { error: change.failed(code.as_deref(), &message) });
             }
@@ -65,7 +67,6 @@ pub async fn settle(
     }
     let last = look_at_service(change, context, told, &before, until).await;
     match last {
-        Ok(look) if told && Standing::of(&look.service) == Standing::Idle => Ok(Settled::Happened(before)),
         Ok(look) => Ok(judge(change, operation, before, &look)),
         Err(failure) => verdict(change.unreachable(&failure)),
     }
@@ -91,7 +92,11 @@ async fn look_at_service(
     loop {
         let answer = match apim::get_service(&context.arm, change.service).await {
             Ok(service) => match Standing::of(&service) {
-                Standing::Busy(_) | Standing::Broken(_) => return Ok(Look { service, sign: Sign::Nothing }),
+                Standing::Busy(_) => return Ok(Look { service, sign: Sign::Nothing }),
+                Standing::Broken(_) => {
+                    let happened = change.happened_anyway(context, told, before).await;
+                    return Ok(Look { service, sign: if happened { Sign::Proof } else { Sign::Nothing } });
+                }
                 Standing::Idle if told => return Ok(Look { service, sign: Sign::Proof }),
                 Standing::Idle => match change.sign(context, &service, before).await {
                     sign @ (Sign::Proof | Sign::Trace) => return Ok(Look { service, sign }),
@@ -112,6 +117,8 @@ fn judge(change: &Change<'_>, operation: Option<&Operation>, before: Before, loo
     let (name, noun) = (change.service.name(), change.kind.noun());
     let verdict = match (Standing::of(&look.service), &look.sign, operation) {
         (Standing::Busy(_), _, operation) => Verdict::GoesOn { operation: operation.cloned() },
+        // Only of a backup: see `Change::happened_anyway`.
+        (Standing::Broken(_), Sign::Proof, _) => return Settled::Happened(before),
         (Standing::Broken(state), _, Some(_)) => {
             Verdict::Failed { error: change.failed(None, &format!("the service is in the state {state}")) }
         }

@@ -204,6 +204,66 @@ async fn a_manifest_that_cannot_be_written_is_said_and_written_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_timeout_while_only_the_manifest_is_missing_says_so() {
+    let forbidden = Fault::status(403, "AuthorizationPermissionMismatch").on("PUT", "manifest.json").times(1);
+    let (_, journal, stage) = fails([forbidden]).await;
+    let (intent, operation) = (journal.intents().pop().unwrap(), journal.operations().pop().unwrap());
+    let late = StepError::new(Disposition::InDoubt, "timeout", "no end within 90m", "resume the run");
+    let late = Call { doubt: Some(Box::new(late)), ..call(arguments()) };
+    let verdict = action::settle(BACKUP, &late, &stage.context, Some(&intent), Some(&operation)).await.unwrap();
+    let Verdict::Unknown { reason, remedy } = verdict else { panic!("{verdict:?}") };
+    assert!(reason.ends_with("is whole, its manifest is missing"), "{reason}");
+    assert!(remedy.contains("`lifeboat resume` writes"), "{remedy}");
+}
+
+/// The same world, with the service in the state `Failed`.
+fn broken(stage: &Stage) -> Stage {
+    let mut picture = stage.world.snapshot();
+    let services = picture["state"]["services"].as_object_mut().unwrap();
+    let service = services.iter_mut().find(|(name, _)| name.ends_with("apim-contoso-west")).unwrap().1;
+    service["provisioning_state"] = json!("Failed");
+    service["target_state"] = json!("");
+    Stage::of(World::from_snapshot(picture, stage.context.clock.clone()).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_is_whole_stays_one_when_the_service_breaks_afterwards() {
+    // Told by the operation, and proved by the blob alone.
+    for is_told in [true, false] {
+        let fault = if is_told {
+            Fault::status(403, "AuthorizationPermissionMismatch").on("PUT", "manifest.json")
+        } else {
+            Fault::new(Act::Reset(Moment::After)).on("POST", POST)
+        };
+        let (_, journal, stage) = fails([fault.times(1)]).await;
+        let (intent, operation) = (journal.intents().pop().unwrap(), journal.operations().pop());
+        assert_eq!(operation.is_some(), is_told);
+        stage.pass(60).await;
+        assert!(!blobs(&stage).await.is_empty(), "the world has seen the end");
+        let stage = broken(&stage);
+        let verdict = stage.settle(BACKUP, arguments(), Some(&intent), operation.as_ref()).await;
+        assert_eq!(verdict, Verdict::GoesOn { operation: operation.clone() });
+        let (done, journal) = stage.follow(BACKUP, arguments(), operation.clone(), &intent).await;
+        let name = done.unwrap().outputs["name"].as_str().unwrap().to_owned();
+        tokio::task::yield_now().await;
+        assert!(journal.notes().contains("although apim-contoso-west is in the state Failed"), "{}", journal.notes());
+        assert_eq!(manifest_of(&stage, &name).await["backup"], name);
+        let verdict = stage.settle(BACKUP, arguments(), Some(&intent), operation.as_ref()).await;
+        assert!(matches!(verdict, Verdict::Happened { .. }), "{verdict:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_without_a_blob_has_failed_when_the_service_breaks() {
+    let (_, journal, stage) = fails([Fault::new(Act::Reset(Moment::Before)).on("POST", POST).times(1)]).await;
+    let (intent, stage) = (journal.intents().pop().unwrap(), broken(&stage));
+    let verdict = stage.settle(BACKUP, arguments(), Some(&intent), None).await;
+    assert!(matches!(verdict, Verdict::Unknown { .. }), "{verdict:?}");
+    let (done, _) = stage.follow(BACKUP, arguments(), None, &intent).await;
+    assert_eq!(done.unwrap_err().code, "backup-failed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_backup_says_why_in_words_that_help() {
     for (code, message, known) in [
         (

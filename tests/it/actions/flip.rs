@@ -200,3 +200,18 @@ async fn a_full_record_keeps_its_owners_notes() {
     assert_eq!(metadata["lifeboat_run"], "run-1");
     assert!(metadata.contains_key("key-7"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_record_whose_answer_was_lost_still_knows_its_previous_target() {
+    for entries in [8, 10] {
+        let mut scenario = Scenario::default();
+        let api = scenario.zone.records.get_mut("api").unwrap();
+        api.metadata = (0..entries).map(|place| (format!("key-{place}"), "x".to_owned())).collect();
+        scenario.faults = vec![Fault::new(Act::Reset(Moment::After)).on("PUT", RECORD).times(1)];
+        let stage = Stage::new(scenario);
+        let (done, _) = stage.perform(FLIP, arguments()).await;
+        let done = done.unwrap();
+        assert_eq!(done.outputs["previous_target"], OLD_TARGET, "{entries} entries");
+        assert_eq!(stage.world.effects().record_puts_accepted, 1);
+    }
+}
