@@ -15,6 +15,7 @@ pub mod picture;
 mod pools;
 
 pub mod advice;
+mod backups;
 pub mod board;
 pub mod decision;
 pub mod json;

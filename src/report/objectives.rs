@@ -1,14 +1,16 @@
 //! Recovery objectives: what was wanted, what was reached. Never says "met" before the run has succeeded.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     plan::recovery::backup_age,
     run::{Outcome, State, StepState},
     runbook::{ActionKind, span},
+    style::duration,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,7 +123,21 @@ pub fn data_age(state: &State) -> Option<Duration> {
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     });
-    chosen.filter_map(|outputs| backup_age(outputs, state.created_at)).max()
+    // One that the run itself took, as a planned switchover does, had no age yet.
+    let age = |outputs: &Arc<Map<String, Value>>| {
+        let taken_since = || backup_age(outputs, state.last_event_at).map(|_| Duration::ZERO);
+        backup_age(outputs, state.created_at).or_else(taken_since)
+    };
+    chosen.filter_map(age).max()
+}
+
+/// Completes "the backup was".
+pub fn age_in_words(age: Duration) -> String {
+    if age.is_zero() {
+        return "taken by the run itself".to_owned();
+    }
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    format!("{} old when the run began", duration(age))
 }
 
 /// None before the beginning: a clock was set back.

@@ -7,8 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Override, Standing, advice::advice,
-    objectives::objectives, overrides, step::StepView, world::World,
+    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Override, Standing,
+    advice::advice,
+    objectives::{age_in_words, objectives},
+    overrides,
+    step::StepView,
+    world::World,
 };
 use crate::{
     run::{Outcome, RunId, State, state::BY_HAND},
@@ -191,7 +195,7 @@ impl Summary {
             (_, None) => "no backup was chosen yet".to_owned(),
             (Judgement::Unknown, Some(age)) => format!("nothing is restored; the chosen backup is {} old", say(age)),
             (Judgement::Met | Judgement::Missed | Judgement::NotSet, Some(age)) => {
-                format!("the backup was {} old when the run began", say(age))
+                format!("the backup was {}", age_in_words(age))
             }
         };
         objective(page, "RPO", rpo, &age);

@@ -2,17 +2,15 @@
 //!
 //! Built from events alone; never looks. Every sentence says how it is known, and `certain: false` where it is not.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Standing, objectives, pools, step};
+use super::{Standing, backups, objectives, pools, step};
 use crate::{
     plan::PlannedStep,
     run::{State, StepState, state::StepRecord},
     runbook::{ActionKind, ResourceId, StepId},
-    style::{duration, moment, time},
+    style::{moment, time},
 };
 
 /// One sentence about the world.
@@ -114,6 +112,13 @@ fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
     let planned = state.planned(place);
     let record = &state.steps[place];
+    let stored = backups::place(&arguments(state, place)).unwrap_or_else(|| "the container".to_owned());
+    if let ActionKind::Backup | ActionKind::Prune = planned.action
+        && let Some((certain, says)) = backups::truth(planned.action, &record.state, &stored, &ended(record))
+    {
+        let subject = if planned.action == ActionKind::Prune { stored } else { service(state, place) };
+        return Some(Truth { subject, step: planned.id.clone(), certain, says });
+    }
     let (subject, (certain, says)) = match planned.action {
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
             let subject = hostname(state, place).unwrap_or_else(|| format!("the record of step {}", planned.id));
@@ -266,7 +271,7 @@ fn restored(state: &State, place: usize, standing: Standing) -> (bool, String) {
     let backup = backup(state).map_or_else(|| "a backup".to_owned(), |name| format!("`{name}`"));
     match &record.state {
         StepState::Succeeded { .. } => {
-            let age = objectives::data_age(state).map(|age| format!(", {} old when the run began", say(age)));
+            let age = objectives::data_age(state).map(|age| format!(", {}", objectives::age_in_words(age)));
             (true, format!("was restored at {} from {backup}{}", ended(record), age.unwrap_or_default()))
         }
         StepState::Running { attempt, .. } if attempt.intent.is_some() && standing == Standing::Driven => {
@@ -380,8 +385,4 @@ fn backup(state: &State) -> Option<&str> {
 
 fn ended(record: &StepRecord) -> String {
     record.ended_at.map_or_else(|| "a time that is not known".to_owned(), time)
-}
-
-fn say(age: Duration) -> String {
-    duration(jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX))
 }

@@ -54,6 +54,11 @@ fn a_planned_switchover_lowers_the_ttl_backs_up_and_moves_after_the_old_ttl() {
         let drained = span(&state, "old-ttl-over").1;
         assert!(drained.duration_since(span(&state, "lower-ttl").0).as_secs() >= 300, "the old TTL was 5m");
         assert!(drained <= span(&state, "flip").0);
+        // What it restored is what it had taken itself: nothing is lost that was there when it began.
+        assert_eq!(
+            lifeboat::report::objectives(&state, stage.clock.now()).rpo.reached,
+            Some(std::time::Duration::ZERO)
+        );
     });
 }
 

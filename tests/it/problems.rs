@@ -113,7 +113,7 @@ fn one_step_cases() -> Vec<(Code, &'static str)> {
         (Code::UnknownKey, "- { id: a, ▸ned: [other], do: { wait: { duration: 1s } } }"),
         (Code::UnknownKey, "- { id: a, do: { wait: { ▸duraton: 1s, duration: 1s } } }"),
         (Code::MissingKey, "- { ▸do: { wait: { duration: 1s } } }"),
-        (Code::MissingKey, "- { id: a, do: { ▸wait: {} } }"),
+        (Code::MissingKey, "- { id: a, do: { ▸approval: {} } }"),
         (Code::WrongType, "- { id: a, needs: ▸other, do: { wait: { duration: 1s } } }"),
         (Code::WrongType, "- { id: a, do: { command: { argv: [ls], read_only: ▸yes } } }"),
         (Code::UnknownValue, "- { id: a, on_failure: ▸contine, do: { wait: { duration: 1s } } }"),
