@@ -129,7 +129,7 @@ pub async fn probe(arguments: &ConfirmOutage, forced: Option<&Forced>, context: 
         facts = facts.with_volatile(&format!("active.{name}"), evidence.to_string());
     }
     let finding = refusal(arguments, &seen).map(|refusal| match forced {
-        Some(forced) => Finding::warning(&refusal.code, overridden(&refusal, forced), TWO_REGIONS),
+        Some(forced) => Finding::warning(&refusal.code, forced.over(&refusal.message), TWO_REGIONS),
         None => Finding::blocker(&refusal.code, refusal.message, refusal.hint),
     });
     Ok(Probe {
@@ -167,7 +167,7 @@ pub async fn perform(
         note(record, observation.told());
         match (refusal(arguments, &observation), forced) {
             (Some(refusal), Some(forced)) => {
-                note(record, overridden(&refusal, forced));
+                note(record, forced.over(&refusal.message));
                 overrides.push(refusal.code);
             }
             (Some(refusal), None) => return Err(refusal),
@@ -182,12 +182,6 @@ pub async fn perform(
         evidence["overridden"] = json!(overrides);
     }
     Ok(Done { outputs, evidence })
-}
-
-/// What stands in the way, and who went past it and why.
-fn overridden(refusal: &StepError, forced: &Forced) -> String {
-    let Forced { by, reason } = forced;
-    format!("{}; forced by {}@{}: \"{reason}\"", refusal.message, by.name, by.host)
 }
 
 fn refusal(arguments: &ConfirmOutage, seen: &Observation) -> Option<StepError> {

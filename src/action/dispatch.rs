@@ -57,7 +57,7 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         }
         ActionKind::VerifyStandby => Box::pin(verify_standby::perform(&read(kind, given)?, context, record)).await,
         ActionKind::FindLatest => Box::pin(find_latest::perform(&read(kind, given)?, context, record)).await,
-        ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Restore => Box::pin(restore::perform(&read(kind, given)?, call, context, record)).await,
         ActionKind::Backup => Box::pin(take_backup::perform(&read(kind, given)?, context, record)).await,
         ActionKind::GatewayHealth => Box::pin(gateway_health::perform(&read(kind, given)?, context, record)).await,
         ActionKind::SetTtl => {

@@ -52,6 +52,7 @@ mod recorder;
 mod restore;
 pub mod role;
 mod secret;
+mod serving;
 mod standing;
 mod storage_reach;
 mod take_backup;

@@ -6,21 +6,24 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, Done, Recorder,
+    Call, Context, Done, Recorder,
     arguments::{Backup, Restore},
     change_ready::{judge_account, judge_backup, judge_service},
     choose::Candidate,
     error,
     fact::Facts,
     long_change::{self, Before, Change, ChangeKind, Patience, Sent, Settled},
-    standing, storage_reach, verify_standby,
+    serving, standing, storage_reach, verify_standby,
 };
 use crate::{
     azure::{
         Arm, AzureError, Operation, apim,
         storage::{self, Account},
     },
-    plan::facts::{Finding, Probe},
+    plan::{
+        facts::{Finding, Probe},
+        live,
+    },
     run::{Intent, StepError, Verdict},
     runbook::ResourceId,
 };
@@ -53,10 +56,14 @@ pub async fn probe(arguments: &Restore, context: &Context) -> Result<Probe, Step
     }
     findings.extend(storage_reach::absent_key(&change.reach, context).await);
     let name = arguments.service.name();
+    let serving = serving::look(&service, context).await;
+    findings.extend(serving.unverified(name));
     let source = format!("GET {}", apim::service_url(&context.arm, &arguments.service));
     let facts = Facts::seen(source, context.clock.now())
         .with("service.state", service.provisioning_state())
         .with("service.tier", service.tier())
+        .with(live::GATEWAY_HOST, service.gateway_host())
+        .with(live::SERVES, serving.hostnames)
         .with("backup.name", arguments.backup.name.as_str())
         .with("backup.expires", arguments.backup.expires.map(|time| time.to_string()))
         .with_volatile("service.etag", service.etag());
@@ -71,7 +78,12 @@ pub async fn probe(arguments: &Restore, context: &Context) -> Result<Probe, Step
     })
 }
 
-pub async fn perform(arguments: &Restore, context: &Context, record: &Recorder) -> Result<Done, StepError> {
+pub async fn perform(
+    arguments: &Restore,
+    call: &Call,
+    context: &Context,
+    record: &Recorder,
+) -> Result<Done, StepError> {
     let change = arguments.change();
     storage_reach::check(&change.reach)?;
     let arm = context.arm.noting(record.sink());
@@ -81,7 +93,7 @@ pub async fn perform(arguments: &Restore, context: &Context, record: &Recorder) 
         return Err(failure);
     }
     let name = || arguments.backup.name.clone();
-    match long_change::send(&change, context, &arm, (&name, Patience::Wait), record).await? {
+    match long_change::send(&change, context, &arm, (&name, Patience::Wait, Some(call)), record).await? {
         Sent::Accepted { operation, before } => {
             let ended = long_change::follow_accepted(&change, context, &arm, (&operation, &before), record).await?;
             Ok(done(&change, context, &ended, &before))

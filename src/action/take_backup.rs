@@ -59,7 +59,7 @@ pub async fn perform(arguments: &TakeBackup, context: &Context, record: &Recorde
         WhenBusy::Wait => Patience::Wait,
         WhenBusy::Skip => Patience::Skip,
     };
-    match long_change::send(&change, context, &arm, (&name, patience), record).await? {
+    match long_change::send(&change, context, &arm, (&name, patience, None), record).await? {
         Sent::Accepted { operation, before } => {
             let ended = long_change::follow_accepted(&change, context, &arm, (&operation, &before), record).await?;
             finish(arguments, context, &arm, (&ended, &before), record).await

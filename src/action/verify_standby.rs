@@ -185,7 +185,7 @@ fn model(seen: &Seen) -> Model {
 }
 
 /// Hostnames that somebody chose: not the built-in `<name>.azure-api.net`.
-fn custom_hostnames(service: &Service) -> Vec<(String, Option<String>)> {
+pub fn custom_hostnames(service: &Service) -> Vec<(String, Option<String>)> {
     let built_in = service.gateway_host();
     let custom = |one: &&HostnameConfiguration| {
         let name = one.host_name.as_deref().map(str::to_ascii_lowercase);

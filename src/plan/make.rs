@@ -19,7 +19,7 @@ use super::{
     digest::digest,
     facts::{Finding, Probe, gather},
     graph::Graph,
-    recovery,
+    live, recovery,
 };
 use crate::{
     action::{
@@ -348,6 +348,7 @@ fn conclude(plan: &mut Plan) {
             "find out why no newer backup was made; take one while the active service still answers",
         ));
     }
+    plan.findings.extend(live::judge(&plan.steps, plan.mode, plan.forced.as_ref()));
     plan.findings = gather(std::mem::take(&mut plan.findings));
     plan.digest = digest(plan);
 }

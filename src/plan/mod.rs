@@ -4,6 +4,7 @@ pub mod codes;
 pub mod digest;
 pub mod facts;
 pub mod graph;
+pub mod live;
 pub mod make;
 
 pub use make::{Ingredients, Purpose, make};
@@ -69,6 +70,14 @@ pub struct Forced {
     pub by: Person,
     /// Never blank.
     pub reason: String,
+}
+
+impl Forced {
+    /// What stands in the way, and who went past it and why.
+    pub fn over(&self, message: &str) -> String {
+        let Self { by, reason } = self;
+        format!("{message}; forced by {}@{}: \"{reason}\"", by.name, by.host)
+    }
 }
 
 /// A complete, immutable plan. Nothing else is needed to run it.

@@ -15,6 +15,7 @@ mod faults;
 mod harness;
 mod journal;
 mod net;
+mod over_live;
 mod overrides;
 mod planned;
 mod problems;

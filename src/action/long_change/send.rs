@@ -5,9 +5,10 @@ use serde_json::json;
 use super::{BUSY_INTERVAL, Before, Change, ChangeKind, Content, watched_service};
 use crate::{
     action::{
-        Context, Recorder,
+        Call, Context, Recorder,
         change_ready::{self, judge_service},
         fact::{after, note, note_until},
+        serving,
         standing::{self, Standing},
         storage_reach, verify_standby,
     },
@@ -39,7 +40,7 @@ pub enum Sent {
     Skipped(String),
 }
 
-/// `name` gives the backup's name at the moment of sending.
+/// `name` gives the backup's name at the moment of sending. `call`: what the plan saw of the service that is overwritten.
 ///
 /// # Errors
 /// In doubt when it is not known whether Azure took it.
@@ -47,7 +48,7 @@ pub async fn send(
     change: &Change<'_>,
     context: &Context,
     arm: &Arm,
-    (name, patience): (&(dyn Fn() -> String + Sync), Patience),
+    (name, patience, call): (&(dyn Fn() -> String + Sync), Patience, Option<&Call>),
     record: &Recorder,
 ) -> Result<Sent, StepError> {
     let service_name = change.service.name();
@@ -68,6 +69,9 @@ pub async fn send(
             }
         };
         let request = change.request(&backup, storage_reach::access(&change.reach, context, arm).await?);
+        if let Some(call) = call {
+            serving::refuse_live((service_name, &service), call, context, record).await?;
+        }
         let before = Before {
             etag: service.etag().map(str::to_owned),
             provisioning_state: service.provisioning_state().map(str::to_owned),

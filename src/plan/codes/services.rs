@@ -29,6 +29,16 @@ pub(super) const CODES: &[Code] = &[
         "the standby has another tier than the service that was backed up",
         "change the standby's tier, or choose another standby",
     ),
+    blocker(
+        "restore-over-live",
+        "clients use the service that would be overwritten: a name leads to its gateway",
+        "if the failover has happened already, nothing is left to do; `--force REASON` overwrites what is in use",
+    ),
+    warning(
+        "serving-unverified",
+        "no resolver tells whether a hostname leads to the service that would be overwritten",
+        "make sure by other means that no client uses it; let this machine ask the site's `dns.resolvers`",
+    ),
     warning(
         "tier-not-compared",
         "neither the active service nor a manifest tells which tier the backup is of",

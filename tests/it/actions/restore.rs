@@ -337,3 +337,46 @@ async fn the_plan_shows_the_request_with_the_key_masked() {
     assert_eq!(probe.targets, [standby().to_lowercase()]);
     assert!(probe.verified && stage.only_read());
 }
+
+/// A name that leads to the standby although the plan did not see that: nothing is sent.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_went_live_since_the_plan_is_left_alone() {
+    let live = || {
+        let mut scenario = Scenario::default();
+        NEW_TARGET.to_uppercase().clone_into(&mut scenario.zone.records.get_mut("api").unwrap().target);
+        Stage::new(scenario)
+    };
+    let stage = Stage::with([]);
+    let planned = stage.probe(RESTORE, arguments(&stage).await).await.unwrap().facts;
+    let stage = live();
+    let given = arguments(&stage).await;
+    let (done, journal) = stage.perform_planned(RESTORE, given.clone(), planned.clone()).await;
+    let error = done.unwrap_err();
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Refused, "restore-over-live"));
+    assert!(error.message.contains("apim-contoso-east serves api.contoso.com"), "{}", error.message);
+    assert!(journal.intents().is_empty() && stage.only_read());
+
+    // The plan knew of it, and somebody let it go on.
+    let known = stage.probe(RESTORE, given.clone()).await.unwrap().facts;
+    let (done, _) = stage.perform_planned(RESTORE, given.clone(), known).await;
+    done.unwrap();
+
+    let stage = live();
+    let (record, journal) = recorder();
+    let by = crate::transitions::person("ann");
+    let forced = Some(lifeboat::plan::Forced { by, reason: "it holds nothing".to_owned() });
+    let call = Call { planned, forced, ..call(given) };
+    action::perform(RESTORE, &call, &stage.context, &record).await.unwrap();
+    assert!(journal.notes().contains("forced by ann@here: \"it holds nothing\""), "{}", journal.notes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn resolvers_that_say_nothing_stop_no_restore() {
+    let silent = |server: &str| {
+        Fault::new(Act::DnsServer(lifeboat::sim::DnsTrouble { server: server.to_owned(), lag: None, down: true }))
+    };
+    let (_, journal, stage) = survives(Scenario::default().dns.name_servers.iter().map(|name| silent(name))).await;
+    assert!(journal.notes().contains("not known whether apim-contoso-east serves api"), "{}", journal.notes());
+    let probe = stage.probe(RESTORE, arguments(&stage).await).await.unwrap();
+    assert!(probe.findings.iter().any(|it| it.code == "serving-unverified" && it.severity == Severity::Warning));
+}

@@ -51,6 +51,9 @@ fn a_record_that_is_at_the_target_already_is_not_written() {
         let record = scenario.zone.records.get_mut("api").unwrap();
         (record.target, record.ttl) = (NEW_TARGET.to_owned(), minutes(1));
         let mut stage = Stage::flagship(scenario);
+        // A restore over what a name leads to already is somebody's decision.
+        let (by, reason) = (crate::transitions::person("ann"), "the standby is to be restored anew".to_owned());
+        stage.forced = Some(lifeboat::plan::Forced { by, reason });
         let state = stage.start(None).await.unwrap();
         assert_recovered(&state, &stage, Changes { puts: 0, ..ONCE });
         assert_eq!(stage.world.effects().record_puts_received, 0);

@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "plan::digest",
     "plan::graph",
     "plan::facts",
+    "plan::live",
     "plan::text",
     "run::event",
     "run::state",
