@@ -13,7 +13,7 @@ use super::{
     fact::{Facts, note, remark},
     long_change::ChangeKind,
     manifest::{self, Manifest},
-    standing, whose,
+    serving, standing, whose,
 };
 use crate::{
     azure::{
@@ -24,6 +24,7 @@ use crate::{
     plan::{
         codes,
         facts::{Finding, Probe, Severity},
+        live,
     },
     run::{Disposition, StepError},
     runbook::ResourceId,
@@ -62,12 +63,16 @@ pub async fn probe(arguments: &VerifyStandby, context: &Context) -> Result<Probe
     let seen = observe(arguments, context, &context.arm).await?;
     let model = model(&seen);
     let standby = &seen.standby;
+    let serving = serving::look(standby, context).await;
+    let mut findings = judge(arguments.standby.name(), &seen);
+    findings.extend(serving.unverified(arguments.standby.name()));
     let source = format!("GET {}", apim::service_url(&context.arm, &arguments.standby));
     let facts = Facts::seen(source, context.clock.now())
         .with("standby.tier", standby.tier())
         .with("standby.location", standby.location.as_deref())
         .with("standby.state", standby.provisioning_state())
-        .with("standby.gateway_host", standby.gateway_host())
+        .with(live::STANDBY_HOST, standby.gateway_host())
+        .with(live::SERVES, serving.hostnames)
         .with("standby.compared_with", model.source)
         .with("standby.compared_tier", model.tier.as_deref())
         .with_volatile("standby.etag", standby.etag())
@@ -82,7 +87,7 @@ pub async fn probe(arguments: &VerifyStandby, context: &Context) -> Result<Probe
         ),
         facts: facts.into_vec(),
         outputs: outputs(&seen, &model),
-        findings: judge(arguments.standby.name(), &seen),
+        findings,
         verified: true,
         ..Probe::default()
     })

@@ -101,6 +101,8 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         let needs = needs[*place].iter().map(|need| runbook.steps[*need].id.clone()).collect();
         steps.push(planned_step(step, needs, draft));
     }
+    live::carry(&mut steps);
+    let shadows = live::shadows(runbook, &parameters, mode);
     let probed: Vec<Probed<'_>> = steps.iter().map(probed).collect();
     findings.extend(readiness::judge(&subjects, &observed, &probed, runbook.objectives.rto, &context));
     if steps.is_empty() && !runbook.steps.is_empty() {
@@ -132,6 +134,7 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         point_of_no_return: None,
         findings,
     };
+    plan.findings.extend(live::judge(&plan.steps, mode, plan.forced.as_ref(), &shadows));
     conclude(&mut plan);
     plan
 }
@@ -348,7 +351,6 @@ fn conclude(plan: &mut Plan) {
             "find out why no newer backup was made; take one while the active service still answers",
         ));
     }
-    plan.findings.extend(live::judge(&plan.steps, plan.mode, plan.forced.as_ref()));
     plan.findings = gather(std::mem::take(&mut plan.findings));
     plan.digest = digest(plan);
 }

@@ -33,7 +33,7 @@ fn over_live(plan: &Plan) -> Option<&Finding> {
 fn refused(plan: &Plan) -> &Finding {
     let finding = over_live(plan).unwrap_or_else(|| panic!("{:#?}", plan.findings));
     assert_eq!(finding.severity, Severity::Blocker);
-    assert_eq!(finding.step.as_ref().unwrap().as_str(), "restore");
+    assert!(finding.place().contains("verify-standby"), "{finding:?}");
     assert!(finding.message.starts_with("apim-contoso-east serves api.contoso.com:"), "{}", finding.message);
     finding
 }
@@ -47,6 +47,7 @@ fn a_second_failover_after_the_first_is_refused() {
         assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
         let again = stage.plan().await;
         assert!(refused(&again).remedy.contains("--force"));
+        assert!(refused(&again).place().contains("restore"));
         stage.mode = Mode::Planned;
         assert!(!refused(&stage.plan().await).remedy.contains("--force"), "only an unplanned run can be forced");
     });
@@ -81,9 +82,10 @@ fn a_drill_goes_on_over_its_own_shadow_name_and_not_over_production() {
 
         let stage = Stage { mode: Mode::Drill, ..Stage::flagship(moved(&["api", "api-drill"])) };
         assert!(!refused(&stage.plan().await).message.contains("api-drill"));
-        // Outside of a drill the shadow name is a name like any other.
-        let plan = Stage::flagship(moved(&["api-drill"])).plan().await;
-        assert!(over_live(&plan).unwrap().message.contains("serves api-drill.contoso.com"));
+        // What a drill left behind stops no failover.
+        let mut stage = Stage::flagship(moved(&["api-drill"]));
+        let state = stage.start(None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
     });
 }
 
@@ -99,5 +101,18 @@ fn who_decides_to_overwrite_it_is_told_and_goes_on() {
         let state = stage.start(None).await.unwrap();
         assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
         assert_eq!(stage.world.effects().restores_accepted, 1);
+    });
+}
+
+/// The names still lead home: the returned service is no longer, or not yet, the one to overwrite.
+#[test]
+fn a_way_home_while_the_names_lead_home_is_refused() {
+    on_paused_clock(async {
+        let mut stage = Stage::flagship(Scenario::alive());
+        stage.then("way-home", "runbooks/apim-failback.yaml", Mode::Planned);
+        let plan = stage.plan().await;
+        let finding = over_live(&plan).unwrap_or_else(|| panic!("{:#?}", plan.findings));
+        assert_eq!(finding.severity, Severity::Blocker);
+        assert!(finding.message.starts_with("apim-contoso-west serves api.contoso.com:"), "{}", finding.message);
     });
 }
