@@ -43,9 +43,9 @@ pub use settle::{Settled, settle};
 /// How often a busy service is looked at. Its operations last minutes to an hour.
 const BUSY_INTERVAL: Duration = Duration::from_secs(30);
 /// A request that got no answer can still be acted on for this long: ARM itself gives up after 120 s (azure-facts 1.5).
-const SETTLE_WINDOW: Duration = Duration::from_mins(2);
-/// Between two looks at a service that might yet begin: eight of them fit the window.
-const SETTLE_INTERVAL: Duration = Duration::from_secs(15);
+pub const SETTLE_WINDOW: Duration = Duration::from_mins(2);
+/// Between two looks at what might yet begin: eight of them fit the window.
+pub const SETTLE_INTERVAL: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {

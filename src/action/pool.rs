@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -80,6 +81,9 @@ pub type Settings = BTreeMap<String, Setting>;
 pub struct Before {
     pub previous: Settings,
     pub member: String,
+    /// Of the request; journals of older versions do not have it.
+    #[serde(default)]
+    pub sent_at: Option<Timestamp>,
 }
 
 impl From<SetEndpoints> for PoolChange {

@@ -14,13 +14,12 @@
 //! arrives late says nothing else than what the step wants. Never sent again because nobody answered.
 //! The way back, and what becomes of a doubt, are in [`super::pool_settle`].
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{
     Call, Context, Done, Recorder, error,
-    fact::{Facts, note},
+    fact::{Facts, after, note, note_until},
+    long_change::{SETTLE_INTERVAL, SETTLE_WINDOW},
     pool::{Before, PoolChange, Seen, Setting, Settings, Wish, folded, told_apart},
     pool_azure::{Ended, watch},
     pool_judge::{judge, refusal},
@@ -31,10 +30,6 @@ use crate::{
     plan::facts::Probe,
     run::{Disposition, Intent, StepError},
 };
-
-/// How long after a broken connection the profile is read: a request that left this machine has arrived by then, or
-/// never will. With the step's timeout it bounds how often a request is sent at all.
-const LATE_ARRIVAL: Duration = Duration::from_secs(10);
 
 pub async fn probe(change: &PoolChange, context: &Context) -> Result<Probe, StepError> {
     let arm = &context.arm;
@@ -100,7 +95,8 @@ pub async fn perform(
             continue;
         }
         requests += 1;
-        let before = Before { previous: previous.clone(), member: wish.name.clone() };
+        let before =
+            Before { previous: previous.clone(), member: wish.name.clone(), sent_at: Some(context.clock.now()) };
         let request = change.pool.request(&arm, wish, target);
         record.intend(Intent { request, before: json!(before) }).await;
         let sent = send(change, wish, target, &arm, context, record).await;
@@ -108,16 +104,16 @@ pub async fn perform(
             return Err(apart(change, &arm, &seen, &previous, error).await);
         }
     }
-    let after = if requests > 0 { read(change, &arm, context, record).await? } else { seen };
-    unchanged(change, &after, &previous)?;
-    let (set, unset) = change.set_and_unset(&after, &previous);
+    let last = if requests > 0 { read(change, &arm, context, record).await? } else { seen };
+    unchanged(change, &last, &previous)?;
+    let (set, unset) = change.set_and_unset(&last, &previous);
     if !unset.is_empty() {
         let message = format!("Azure took every change of {}, and shows some not made", change.pool.shown());
         return Err(told_apart(in_doubt(message), &set, &unset));
     }
-    let now = change.found(&after);
+    let now = change.found(&last);
     Ok(Done {
-        outputs: change.outputs(after.hostname.as_deref(), &now, &previous),
+        outputs: change.outputs(last.hostname.as_deref(), &now, &previous),
         evidence: json!({ "before": previous, "after": now }),
     })
 }
@@ -132,6 +128,7 @@ async fn send(
     record: &Recorder,
 ) -> Result<(), StepError> {
     let name = format!("the {} `{}`", change.pool.noun(), wish.name);
+    let until = after(context.clock.now(), SETTLE_WINDOW);
     match change.pool.patch(arm, wish, target).await {
         Ok(reply) => {
             if let Some(operation) = Operation::from_reply(&reply) {
@@ -144,10 +141,21 @@ async fn send(
         }
         Err(failure) if failure.delivery == Delivery::Unknown => {
             // It may still be on its way; and what is read too early is sent again too early.
-            context.clock.sleep(LATE_ARRIVAL).await;
-            let look = change.pool.read_idle(arm, context, record).await;
-            if look.is_ok_and(|seen| seen.member(&wish.name).is_some_and(|member| member.setting == *target)) {
-                return Ok(());
+            loop {
+                let next_look = after(context.clock.now(), SETTLE_INTERVAL);
+                note_until(
+                    record,
+                    format!("nobody knows whether Azure took the change of {name}; reading it"),
+                    next_look,
+                );
+                context.clock.sleep_until(next_look).await;
+                let look = change.pool.read_idle(arm, context, record).await;
+                if look.is_ok_and(|seen| seen.member(&wish.name).is_some_and(|member| member.setting == *target)) {
+                    return Ok(());
+                }
+                if context.clock.now() >= until {
+                    break;
+                }
             }
             let step = in_doubt(format!("it is not known whether Azure took the change of {name}: {failure}"));
             Err(error::with_details(step, &failure))

@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Context, Done, Recorder, error,
-    fact::note,
-    pool::{Before, PoolChange, Settings, folded, quoted, settings_in, told_apart},
+    fact::{after, note},
+    long_change::{SETTLE_INTERVAL, SETTLE_WINDOW},
+    pool::{Before, PoolChange, Seen, Settings, folded, quoted, settings_in, told_apart},
     pool_azure::{Ended, watch},
     pool_change::{failed, read},
 };
 use crate::{
-    azure::{Operation, OperationState, operation},
+    azure::{AzureError, Operation, OperationState, operation},
     net::Delivery,
     run::{Disposition, Intent, StepError, Verdict},
 };
@@ -79,7 +80,12 @@ pub async fn settle(
             Err(failure) => return Ok(unreachable_verdict(change, &failure.to_string())),
         }
     }
-    let seen = match change.pool.read(&context.arm).await {
+    let looked = match operation {
+        // Azure took the request: nothing is on its way.
+        Some(_) => change.pool.read(&context.arm).await,
+        None => look_for(change, context, &before).await,
+    };
+    let seen = match looked {
         Ok(seen) => seen,
         Err(failure) => return Ok(unreachable_verdict(change, &failure.to_string())),
     };
@@ -104,8 +110,26 @@ pub async fn settle(
         let now = change.found(&seen);
         return Ok(Verdict::Happened { outputs: change.outputs(seen.hostname.as_deref(), &now, &before.previous) });
     }
-    // A late arrival of the request would set what the step sets next anyway: its values are absolute.
     Ok(Verdict::DidNotHappen { reason: format!("set: {}; not set: {}", quoted(&set), quoted(&unset)) })
+}
+
+/// Reads until the last request is seen to have been acted on, or can no longer be: what arrived after a run was given
+/// up would move traffic when nobody looks any more.
+async fn look_for(change: &PoolChange, context: &Context, before: &Before) -> Result<Seen, AzureError> {
+    let until = after(before.sent_at.unwrap_or_else(|| context.clock.now()), SETTLE_WINDOW);
+    loop {
+        let looked = change.pool.read(&context.arm).await;
+        let is_told = looked.as_ref().is_ok_and(|seen| {
+            let (set, _) = change.set_and_unset(seen, &before.previous);
+            set.iter().any(|name| folded(name) == folded(&before.member))
+                || seen.members.iter().any(|member| member.is_busy)
+                || !change.strangers(seen, &before.previous).is_empty()
+        });
+        if is_told || context.clock.now() >= until {
+            return looked;
+        }
+        context.clock.sleep(SETTLE_INTERVAL).await;
+    }
 }
 
 fn unreachable_verdict(change: &PoolChange, why: &str) -> Verdict {
@@ -178,7 +202,8 @@ async fn put_back(
             return Ok(());
         }
         let request = change.pool.request(arm, wish, target);
-        let before = Before { previous: change.found(&seen), member: wish.name.clone() };
+        let before =
+            Before { previous: change.found(&seen), member: wish.name.clone(), sent_at: Some(context.clock.now()) };
         record.intend(Intent { request, before: json!(before) }).await;
         match change.pool.patch(arm, wish, target).await {
             Ok(reply) => {

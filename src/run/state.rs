@@ -432,7 +432,14 @@ impl State {
 
     fn apply_step(&mut self, at: Timestamp, place: usize, event: &Event) -> Result<(), Illegal> {
         let met_before = self.is_met(place);
+        let action = self.planned(place).action;
         let record = &mut self.steps[place];
+        if let (StepState::Running { attempt, .. }, Event::ChangeIntended { .. }) = (&record.state, event)
+            && attempt.operation.is_some()
+            && action != ActionKind::SetOrigin
+        {
+            return Err(Illegal::second(&record.state, event));
+        }
         record.state = transition::next(&record.state, at, event)?;
         match event {
             Event::StepStarted { attempt, .. } => {

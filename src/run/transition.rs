@@ -23,6 +23,11 @@ impl Illegal {
         Self { reason, event: event.name().to_owned(), state: None }
     }
 
+    pub(super) fn second(state: &StepState, event: &Event) -> Self {
+        let reason = "this action asks for one change, and Azure has accepted it";
+        Self { reason, event: event.name().to_owned(), state: Some(state.word()) }
+    }
+
     pub(super) fn empty() -> Self {
         Self { reason: "there is no first record", event: String::new(), state: None }
     }
@@ -55,7 +60,8 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
         (Running { attempt, .. }, Event::StepSkipped { reason, by: Some(by), .. }) if attempt.intent.is_none() => {
             Skipped { reason: reason.clone(), by: Some(by.clone()) }
         }
-        // A further request of the same attempt: the operation of the one before has ended.
+        // A further request of the same attempt: the operation of the one before has ended. The fold, which knows the
+        // action, refuses it for all that never send a second one.
         (Running { attempt, follow: false }, Event::ChangeIntended { intent, .. }) => {
             let intent = Some(Box::new(intent.clone()));
             Running { attempt: Attempt { intent, operation: None, ..attempt.clone() }, follow: false }

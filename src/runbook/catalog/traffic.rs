@@ -26,7 +26,7 @@ pub(super) static SET_ENDPOINTS: Entry = Entry {
         output("previous", "the same before"),
     ],
     effect: Effect::Reversible,
-    timeout: seconds(2 * 60),
+    timeout: seconds(10 * 60),
     typical: seconds(5),
     typical_source: "one write an endpoint",
     traffic: Some("profile"),

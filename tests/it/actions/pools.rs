@@ -474,3 +474,48 @@ async fn a_profile_that_is_not_there_and_a_group_that_is_not_there_block_the_pla
     let probe = stage.probe(ORIGIN, arguments).await.unwrap();
     assert_eq!(codes(&probe, Severity::Blocker), ["nothing-enabled"]);
 }
+
+/// East alone, and what the journal has of its request, which left and got no answer.
+async fn cut_off(stage: &Stage, kind: ActionKind) -> (Value, Intent) {
+    let mut arguments = if kind == ENDPOINTS { endpoints() } else { origins() };
+    let list = if kind == ENDPOINTS { "endpoints" } else { "origins" };
+    arguments[list].as_array_mut().unwrap().truncate(1);
+    let (record, journal) = recorder();
+    let step = call(arguments.clone());
+    tokio::select! {
+        _ = action::perform(kind, &step, &stage.context, &record) => panic!("it reads for two minutes"),
+        () = stage.context.clock.sleep(Duration::from_secs(20)) => {}
+    }
+    assert!(journal.notes().contains("nobody knows whether Azure took the change of the"), "{}", journal.notes());
+    (arguments, journal.intents().pop().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_still_arrive_is_not_called_lost() {
+    for kind in [ENDPOINTS, ORIGIN] {
+        let lost = Fault::new(Act::Reset(Moment::Before)).on("PATCH", &path(kind, "east")).times(1);
+        let stage = Stage::with([lost.clone()]);
+        let began = stage.context.clock.now();
+        let seconds = || stage.context.clock.now().duration_since(began).as_secs();
+        let (arguments, mut intent) = cut_off(&stage, kind).await;
+        let verdict = stage.settle(kind, arguments.clone(), Some(&intent), None).await;
+        assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{kind}: {verdict:?}");
+        assert!((120..150).contains(&seconds()), "{kind}: after {} s", seconds());
+        let verdict = stage.settle(kind, arguments.clone(), Some(&intent), None).await;
+        assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{kind}: {verdict:?}");
+        assert!(seconds() < 150, "{kind}: long past, one look is enough");
+        // A journal that does not say when.
+        intent.before.as_object_mut().unwrap().remove("sent_at").unwrap();
+        stage.settle(kind, arguments, Some(&intent), None).await;
+        assert!(seconds() >= 240, "{kind}: after {} s", seconds());
+
+        // It arrives a minute after it was sent.
+        let read = if kind == ENDPOINTS { "/tm-contoso-api?" } else { "/origins?" };
+        let priority = (kind == ORIGIN).then_some(1);
+        let arrives = MemberChange { enabled: Some(true), priority, weight: None, ..change("east") };
+        let stage = Stage::with([lost, Fault::new(Act::ChangeMember(arrives)).on("GET", read).skip(5).times(1)]);
+        let (arguments, intent) = cut_off(&stage, kind).await;
+        let verdict = stage.settle(kind, arguments, Some(&intent), None).await;
+        assert!(matches!(verdict, Verdict::Happened { .. }), "{kind}: {verdict:?}");
+    }
+}

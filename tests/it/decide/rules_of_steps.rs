@@ -1,16 +1,16 @@
 //! Needs, conditions, attempts, deadlines and doubts of one drive.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lifeboat::{
-    plan::PlannedStep,
-    run::{Disposition, Outcome, Verdict, decide::MOST_AT_ONCE},
-    runbook::{OnFailure, Retry},
+    plan::{Plan, PlannedStep},
+    run::{Disposition, Event, Outcome, Verdict, decide::MOST_AT_ONCE},
+    runbook::{ActionKind, OnFailure, Retry, StepId},
 };
 use serde_json::{Map, json};
 
 use super::play::{Play, step};
-use crate::transitions::{error, operation};
+use crate::transitions::{error, intent, operation};
 
 fn tried(attempts: u32, delay_s: u64, planned: PlannedStep) -> PlannedStep {
     PlannedStep { retry: Retry { attempts, delay: Duration::from_secs(delay_s) }, ..planned }
@@ -242,4 +242,27 @@ fn an_output_of_a_step_that_gave_none_is_wrong_not_unknown() {
     play.fail("a", Disposition::Final);
     let (_, found) = play.state.failure().unwrap();
     assert_eq!(found.message, "the step `a` gave no output `duration`");
+}
+
+#[test]
+fn only_a_step_of_several_requests_asks_again_after_one_was_accepted() {
+    for (action, may) in [
+        (ActionKind::SetOrigin, true),
+        (ActionKind::SetEndpoints, false),
+        (ActionKind::Restore, false),
+        (ActionKind::Backup, false),
+    ] {
+        let mut play = Play::start(vec![step("a", &[])]);
+        let mut plan = Plan::clone(&play.state.plan);
+        plan.steps[0].action = action;
+        play.state.plan = Arc::new(plan);
+        play.intend("a");
+        play.intend("a");
+        play.accept("a");
+        let again = Event::ChangeIntended { step: StepId::new("a"), intent: intent() };
+        let changes = play.state.steps[0].changes;
+        let applied = play.state.apply(play.now, &again);
+        assert_eq!(applied.is_ok(), may, "{action}: {applied:?}");
+        assert_eq!(play.state.steps[0].changes, changes + u32::from(may), "{action}");
+    }
 }
