@@ -43,7 +43,7 @@ async fn ask(session: &Session, run: &str, step: &str, request: Request, word: &
     let store = world::store(session, None)?;
     let directory = store.open(run)?;
     match directory.lock(&session.machine.holder(Clock::Wall.now())) {
-        Ok(lock) => record(&directory, &lock, request)?,
+        Ok(lock) => record(&directory, &lock, request).await?,
         Err(StoreError::Driven { .. }) => {
             send(&directory, &request).await?;
             print(&format!("{word}: step {step} of run {run}"))?;
@@ -57,7 +57,7 @@ async fn ask(session: &Session, run: &str, step: &str, request: Request, word: &
 }
 
 /// Nobody drives the run: the event goes into the journal, under the driver's lock.
-fn record(directory: &RunDirectory, _lock: &DriverLock, request: Request) -> Result<(), Failure> {
+async fn record(directory: &RunDirectory, _lock: &DriverLock, request: Request) -> Result<(), Failure> {
     let (mut state, loaded) = directory.load()?;
     let hint = format!("`lifeboat status {}` shows what waits", directory.run);
     if state.is_over() {
@@ -68,7 +68,7 @@ fn record(directory: &RunDirectory, _lock: &DriverLock, request: Request) -> Res
     let at = Clock::Wall.now().max(state.last_event_at);
     state.apply(at, &event).map_err(|source| StoreError::Illegal { run: directory.run.clone(), source })?;
     let mut journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
-    Ok(journal.append(at, &[event]).map_err(StoreError::from)?)
+    Ok(journal.append(at, &[event]).await.map_err(StoreError::from)?)
 }
 
 /// Hands a request to the process that drives the run and waits until it is durable.

@@ -166,7 +166,7 @@ impl Engine {
         let mut people = true;
         loop {
             let wake_at = self.decide_all()?;
-            self.commit()?;
+            self.commit().await?;
             if self.state.stopped.is_some() {
                 return Ok(());
             }
@@ -227,12 +227,12 @@ impl Engine {
     }
 
     /// Makes the batch durable; only then tells anybody.
-    fn commit(&mut self) -> Result<(), EngineError> {
+    async fn commit(&mut self) -> Result<(), EngineError> {
         if self.batch.is_empty() {
             return Ok(());
         }
         let at = self.state.last_event_at;
-        self.journal.append(at, &self.batch)?;
+        self.journal.append(at, &self.batch).await?;
         for event in self.batch.drain(..) {
             for observer in &mut self.observers {
                 observer(at, &event, &self.state);

@@ -237,7 +237,8 @@ impl Journal {
 
     /// Writes all of `events` and returns when they are durable: one write, one sync.
     /// After an error the journal must not be used again: nobody knows what the disk holds.
-    pub fn append(&mut self, at: Timestamp, events: &[Event]) -> Result<(), JournalError> {
+    #[expect(clippy::unused_async, reason = "a journal in an object store waits for its network")]
+    pub async fn append(&mut self, at: Timestamp, events: &[Event]) -> Result<(), JournalError> {
         if matches!(self.medium, Medium::Null) {
             return Ok(());
         }

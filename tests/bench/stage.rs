@@ -90,7 +90,7 @@ impl Stage {
         let mut journal = journal();
         let begin = Instant::now();
         let at = self.context.clock.now();
-        journal.append(at, std::slice::from_ref(&self.planned)).unwrap();
+        self.runtime.block_on(journal.append(at, std::slice::from_ref(&self.planned))).unwrap();
         let state = State::begin(at, &self.planned).unwrap();
         let (_sender, directives) = mpsc::channel(1);
         let driver = engine::Driver { by: person(), pid: 1, version: "bench".into(), first: Vec::new() };

@@ -3,7 +3,9 @@
 use std::{
     future::Future,
     path::Path,
+    pin::pin,
     sync::{Arc, Mutex},
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -35,6 +37,14 @@ pub fn beginning() -> Timestamp {
 /// Runs a test on a paused clock.
 pub fn on_paused_clock<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(test)
+}
+
+/// What a future that waits for nothing comes to: an append to a file or to a simulated disk.
+pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut std::task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("it waits for something"),
+    }
 }
 
 /// One simulated Azure, one simulated disk, and processes that come and go.
@@ -125,7 +135,7 @@ impl Stage {
         let planned = Event::Planned { run: RunId(self.run.into()), plan: Arc::new(plan), by: person("ann") };
         let mut journal = Journal::in_memory(self.disk.clone(), cut);
         let at = self.clock.now();
-        journal.append(at, std::slice::from_ref(&planned))?;
+        journal.append(at, std::slice::from_ref(&planned)).await?;
         let state = State::begin(at, &planned).unwrap();
         self.drive(state, journal).await
     }
@@ -194,7 +204,7 @@ impl Stage {
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
         let event = engine::event_for(&state, request).unwrap();
         let mut journal = Journal::resume_in_memory(self.disk.clone(), &loaded, None);
-        journal.append(self.clock.now(), &[event]).unwrap();
+        at_once(journal.append(self.clock.now(), &[event])).unwrap();
     }
 
     /// Everything that was ever written.

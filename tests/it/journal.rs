@@ -7,7 +7,10 @@ use lifeboat::run::{
     journal::{Disk, hex, load, parse},
 };
 
-use crate::transitions::{at, person};
+use crate::{
+    harness::at_once,
+    transitions::{at, person},
+};
 
 fn events() -> Vec<Event> {
     vec![
@@ -21,7 +24,7 @@ fn written() -> Vec<u8> {
     let disk = Disk::default();
     let mut journal = Journal::in_memory(disk.clone(), None);
     for (second, event) in events().into_iter().enumerate() {
-        journal.append(at(i64::try_from(second).unwrap()), &[event]).unwrap();
+        at_once(journal.append(at(i64::try_from(second).unwrap()), &[event])).unwrap();
     }
     disk.bytes()
 }
@@ -111,7 +114,7 @@ fn a_file_goes_on_after_a_torn_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.jsonl");
     let mut journal = Journal::create(&path).unwrap();
-    journal.append(at(0), &events()[..2]).unwrap();
+    at_once(journal.append(at(0), &events()[..2])).unwrap();
     drop(journal);
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend_from_slice(b"{\"v\":1,\"seq\":2,\"at\":\"20");
@@ -119,7 +122,7 @@ fn a_file_goes_on_after_a_torn_line() {
 
     let loaded = load(&path).unwrap();
     assert_eq!((loaded.records.len(), loaded.torn), (2, 23));
-    Journal::open(&path, &loaded).unwrap().append(at(2), &events()[2..]).unwrap();
+    at_once(Journal::open(&path, &loaded).unwrap().append(at(2), &events()[2..])).unwrap();
     assert_eq!(load(&path).unwrap().records.len(), 3);
     assert_eq!(std::fs::read(&path).unwrap(), written_as(&[(0, 0..2), (2, 2..3)]));
 }
@@ -128,7 +131,7 @@ fn written_as(appends: &[(i64, std::ops::Range<usize>)]) -> Vec<u8> {
     let disk = Disk::default();
     let mut journal = Journal::in_memory(disk.clone(), None);
     for (second, range) in appends {
-        journal.append(at(*second), &events()[range.clone()]).unwrap();
+        at_once(journal.append(at(*second), &events()[range.clone()])).unwrap();
     }
     disk.bytes()
 }
@@ -159,7 +162,7 @@ fn a_full_disk_is_an_error_with_a_remedy() {
     let bytes = written();
     let loaded = parse(Path::new("/dev/full"), &bytes).unwrap();
     let mut journal = Journal::open(Path::new("/dev/full"), &loaded).unwrap();
-    let error = journal.append(at(9), &events()[..1]).unwrap_err();
+    let error = at_once(journal.append(at(9), &events()[..1])).unwrap_err();
     assert!(error.to_string().contains("No space left on device"), "{error}");
     assert!(error.hint().contains("free space"), "{}", error.hint());
 }
@@ -171,8 +174,8 @@ fn a_power_cut_keeps_what_reached_the_disk() {
     for bytes in [Some(0), Some(17), None] {
         let disk = Disk::default();
         let mut journal = Journal::in_memory(disk.clone(), Some(PowerCut { append: 1, bytes }));
-        journal.append(at(0), &events()[..1]).unwrap();
-        assert!(matches!(journal.append(at(1), &events()[1..2]), Err(JournalError::Cut)));
+        at_once(journal.append(at(0), &events()[..1])).unwrap();
+        assert!(matches!(at_once(journal.append(at(1), &events()[1..2])), Err(JournalError::Cut)));
         let kept = match bytes {
             Some(bytes) => first + bytes,
             None => first + whole[first..].iter().position(|byte| *byte == b'\n').unwrap() + 1,
