@@ -29,6 +29,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod runbook;
+pub mod shared_state;
 pub mod sim;
 pub mod site;
 pub mod store;

@@ -38,4 +38,5 @@ pub use budget::Budget;
 pub use credential::TokenSource;
 pub use environment::Environment;
 pub use operation::{Operation, OperationState};
+pub use ready_token::{read_secret, read_text};
 pub use refusal::role_for;

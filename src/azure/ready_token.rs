@@ -69,7 +69,7 @@ fn audience(text: &str) -> String {
 }
 
 /// One line. `what`: `the client secret`.
-pub(super) fn read_secret(
+pub fn read_secret(
     reference: &SecretReference,
     environment: &Environment,
     what: &str,
@@ -85,7 +85,7 @@ pub(super) fn read_secret(
 }
 
 /// Several lines, without the white space around them.
-pub(super) fn read_text(
+pub fn read_text(
     reference: &SecretReference,
     environment: &Environment,
     what: &str,

@@ -10,7 +10,7 @@ use super::{Arm, AzureError, AzureErrorKind};
 
 pub use super::{
     blob_change::{BlobCondition, BlobContent, LONGEST_CONTENT},
-    blobs::{BlobItem, Blobs},
+    blobs::{BlobItem, Blobs, SCOPE},
 };
 
 /// Of Microsoft.Storage.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -22,8 +22,13 @@ pub struct Everywhere {
     /// Form of what is printed on stdout
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub output: Output,
-    /// Directory where runs are kept [default: the site's `state`, else the user's state directory]
-    #[arg(long, global = true, value_name = "DIR", env = "LIFEBOAT_STATE")]
+    /// Site file: endpoints, credential, name servers, values of parameters, and where runs are kept
+    #[arg(long, global = true, value_name = "FILE", env = "LIFEBOAT_SITE")]
+    pub site: Option<PathBuf>,
+    /// Where runs are kept: a directory, or the URL of a container as in the site's `state` [default: the site's, else
+    /// the user's state directory]
+    // A URL that somebody wrote a signature into is refused, and not shown.
+    #[arg(long, global = true, value_name = "DIR|URL", env = "LIFEBOAT_STATE", hide_env_values = true)]
     pub state: Option<PathBuf>,
     /// What to log on stderr, as a tracing filter, such as `debug` or `lifeboat=trace`
     #[arg(long, global = true, value_name = "FILTER", env = "LIFEBOAT_LOG", hide_env_values = true)]
@@ -114,11 +119,9 @@ pub enum GraphFormat {
 /// Where to act, and with which values.
 #[derive(Clone, Debug, Args)]
 pub struct Where {
-    /// Site file: endpoints, credential, name servers, values of parameters
-    #[arg(long, value_name = "FILE", env = "LIFEBOAT_SITE", conflicts_with = "simulate")]
-    pub site: Option<PathBuf>,
     /// Act on a simulated Azure inside this process; no site file is needed
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(conflicts_with = "site")]
     pub simulate: Option<String>,
     /// Simulated seconds in a real one [default: 120; 60 when a person at the terminal gives the approvals]
     #[arg(long, value_name = "N", value_parser = speed, requires = "simulate")]
@@ -136,9 +139,9 @@ pub struct Where {
 
 impl Where {
     /// The options that name the same world, mode and values once more.
-    pub fn again(&self, mode: Option<Mode>) -> Vec<String> {
+    pub fn again(&self, site: Option<&Path>, mode: Option<Mode>) -> Vec<String> {
         let mut words = Vec::new();
-        match (&self.site, &self.simulate) {
+        match (site, &self.simulate) {
             (Some(site), _) => words.push(format!("--site {}", site.display())),
             (None, Some(scenario)) if scenario.is_empty() => words.push("--simulate".to_owned()),
             (None, Some(scenario)) => words.push(format!("--simulate={scenario}")),

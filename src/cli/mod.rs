@@ -17,11 +17,19 @@ pub mod runs;
 pub mod terminal;
 pub mod world;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
 
 use clap::{CommandFactory, Parser};
 
-use crate::report::Commands;
+use crate::{
+    report::Commands,
+    site::{Location, Site},
+};
 use arguments::{Arguments, Everywhere, Output, Verb};
 pub use failure::{Exit, Failure};
 use machine::Machine;
@@ -31,9 +39,27 @@ use machine::Machine;
 pub struct Session {
     pub everywhere: Everywhere,
     pub machine: Machine,
+    site: OnceLock<Arc<Site>>,
 }
 
 impl Session {
+    pub fn new(everywhere: Everywhere, machine: Machine) -> Self {
+        Self { everywhere, machine, site: OnceLock::new() }
+    }
+
+    /// The site that --site names. Read once: two looks at a file that somebody edits would see two sites.
+    pub fn site(&self) -> Result<Option<Arc<Site>>, Failure> {
+        let Some(path) = &self.everywhere.site else { return Ok(None) };
+        let site = match self.site.get() {
+            Some(site) => site,
+            None => {
+                let read = Arc::new(world::read_site(path)?);
+                self.site.get_or_init(|| read)
+            }
+        };
+        Ok(Some(Arc::clone(site)))
+    }
+
     pub fn json(&self) -> bool {
         self.everywhere.output == Output::Json
     }
@@ -41,18 +67,27 @@ impl Session {
     /// How to write commands that find the same runs. `site_lives`: the site outlives this process, so that commands
     /// which ask it make sense.
     pub fn commands(&self, site_lives: bool) -> Commands {
-        let options = match &self.everywhere.state {
-            Some(state) => format!("--state {}", state.display()),
-            None => String::new(),
+        let named = |option: &str, path: &Path| format!("{option} {}", word(&path.display().to_string()));
+        let state = self.everywhere.state.as_deref().map(|state| named("--state", state));
+        let site = self.everywhere.site.as_deref().filter(|_| self.is_found_by_site());
+        let options: Vec<String> = state.into_iter().chain(site.map(|site| named("--site", site))).collect();
+        Commands { options: options.join(" "), site_lives, ..Commands::default() }
+    }
+
+    /// Whether runs are found only with the site: it says where they are, or how to get at them.
+    fn is_found_by_site(&self) -> bool {
+        let says = |site: &Arc<Site>| match &self.everywhere.state {
+            None => site.state.is_some(),
+            Some(state) => state.to_str().and_then(|it| Location::parse(it).ok()).is_some_and(|it| !it.is_directory()),
         };
-        Commands { options, site_lives, ..Commands::default() }
+        self.site.get().is_some_and(says)
     }
 }
 
 /// Parses, runs, prints a failure if there is one. The only place that turns failures into exit codes.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let session = Session { everywhere: arguments.everywhere, machine: Machine::here() };
+    let session = Session::new(arguments.everywhere, Machine::here());
     start_log(&session);
     match dispatch(arguments.verb, &session) {
         Ok(exit) => exit.into(),
@@ -125,6 +160,12 @@ fn reason(text: &str, option: &str) -> Result<String, Failure> {
         ));
     }
     Ok(reason.to_owned())
+}
+
+/// [`quoted`], where it has to be.
+fn word(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/.-_:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quoted(text) }
 }
 
 /// A word of a command line that a POSIX shell takes as it stands.

@@ -46,7 +46,7 @@ pub async fn make_for(
     let mode = match mode {
         Some(mode) => mode,
         None if place.simulate.is_some() => Mode::Unplanned,
-        None if place.site.is_none() => return Err(world::no_site()),
+        None if session.everywhere.site.is_none() => return Err(world::no_site()),
         None => {
             return Err(Failure::usage(
                 "no mode: why is the runbook run?",
@@ -121,7 +121,7 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
     if session.json() {
         print(&serde_json::to_string_pretty(plan).expect("plans have text keys"))?;
     } else {
-        let again = again(plan, runbook, place);
+        let again = again(session, plan, runbook, place);
         let next = text::Next { run: &format!("lifeboat run {again}"), plan: &format!("lifeboat plan {again}") };
         print(&text::render(plan, &session.machine.style_out(), &next))?;
     }
@@ -129,9 +129,9 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
 }
 
 /// The arguments that name the same runbook, world and mode once more.
-pub fn again(plan: &Plan, runbook: &Path, place: &Where) -> String {
+pub fn again(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> String {
     let mut words = vec![runbook.display().to_string()];
-    words.extend(place.again(Some(plan.mode)));
+    words.extend(place.again(session.everywhere.site.as_deref(), Some(plan.mode)));
     words.extend(plan.forced.as_ref().map(|forced| format!("--force {}", super::quoted(&forced.reason))));
     words.join(" ")
 }

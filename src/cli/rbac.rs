@@ -32,7 +32,7 @@ const SERVICE_PRINCIPAL: &str = " --assignee-principal-type ServicePrincipal";
 pub async fn rbac(session: &Session, arguments: RbacArguments) -> Result<Exit, Failure> {
     let RbacArguments { runbook: path, place, mode, readiness } = arguments;
     let runbook = check::load(&path)?;
-    let scene = match (&place.site, &place.simulate) {
+    let scene = match (&session.everywhere.site, &place.simulate) {
         // Every value may come from the command line.
         (None, None) => None,
         (Some(_), _) | (None, Some(_)) => Some(world::open(session, &place, false).await?),
@@ -54,7 +54,7 @@ pub async fn rbac(session: &Session, arguments: RbacArguments) -> Result<Exit, F
     page.heading("Role definition");
     page.line(&definition(&role));
     page.heading("Commands");
-    let again = again(&path, &place, mode, readiness);
+    let again = again(session, &path, &place, mode, readiness);
     page.line(&format!("lifeboat rbac {again} --output json > role.json"));
     page.line("az role definition create --role-definition @role.json");
     tell_assignments(&mut page, &role, &lines);
@@ -199,9 +199,9 @@ async fn read_identity(scene: &Scene, service: &ResourceId) -> Result<apim::Iden
 }
 
 /// The arguments that name the same role once more.
-fn again(runbook: &Path, place: &Where, mode: Option<Mode>, readiness: bool) -> String {
+fn again(session: &Session, runbook: &Path, place: &Where, mode: Option<Mode>, readiness: bool) -> String {
     let mut words = vec![runbook.display().to_string()];
-    words.extend(place.again(mode));
+    words.extend(place.again(session.everywhere.site.as_deref(), mode));
     words.extend(readiness.then(|| "--readiness".to_owned()));
     words.join(" ")
 }

@@ -9,7 +9,7 @@ use crate::{
     plan::Plan,
     runbook::{ActionKind, Mode, Runbook},
     sim::{self, ListenOptions, Scenario, Serving, World},
-    site::{self, Simulated, Site},
+    site::{self, Location, Simulated, Site},
     store::{RunDirectory, Store},
 };
 
@@ -48,8 +48,8 @@ const SPEED_WITH_PEOPLE: f64 = 60.0;
 
 /// The world that the command line names. `with_people`: somebody at the terminal takes part in a simulation.
 pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result<Scene, Failure> {
-    match (&place.site, &place.simulate) {
-        (Some(path), None) => real(session, Arc::new(read_site(path)?)),
+    match (session.site()?, &place.simulate) {
+        (Some(site), None) => real(session, site),
         (None, Some(scenario)) => {
             let scenario = if scenario.is_empty() {
                 Scenario::default()
@@ -142,20 +142,15 @@ fn directory() -> Result<std::path::PathBuf, Failure> {
     })
 }
 
-/// Where runs are kept: --state, else the site's, else the user's.
-pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
+/// Where runs are kept: --state, else the site's, else the user's. `site`: of a simulated world, which is no file.
+pub fn location(session: &Session, site: Option<&Site>) -> Result<Location, Failure> {
     if let Some(state) = &session.everywhere.state {
-        return Ok(Store::at(state.clone()));
+        let text = state.to_str().map_or_else(|| Ok(Location::Directory(state.clone())), Location::parse);
+        return text.map_err(|problem| Failure::usage(problem.message, problem.help));
     }
-    if let Some(state) = site.and_then(|site| site.state.as_ref()) {
-        if state.contains("://") {
-            return Err(Failure::new(
-                Exit::Problems,
-                format!("`state: {state}` is an object store, which this version cannot use"),
-                "name a directory in the site file or with --state",
-            ));
-        }
-        return Ok(Store::at(state.into()));
+    let named = session.site()?;
+    if let Some(state) = named.as_deref().or(site).and_then(|site| site.state.as_ref()) {
+        return Ok(state.clone());
     }
     let directory = session.machine.state_directory().ok_or_else(|| {
         Failure::new(
@@ -164,7 +159,19 @@ pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
             "name one with --state",
         )
     })?;
-    Ok(Store::at(directory))
+    Ok(Location::Directory(directory))
+}
+
+/// The runs that are kept there.
+pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
+    match location(session, site)? {
+        Location::Directory(directory) => Ok(Store::at(directory)),
+        other => Err(Failure::new(
+            Exit::Problems,
+            format!("`{other}` is an object store, which this version cannot use"),
+            "name a directory in the site file or with --state",
+        )),
+    }
 }
 
 /// Longest timeout of the plan's restores: how long a backup must stay valid.

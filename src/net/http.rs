@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
-use url::Url;
+use url::{Host, Url};
 
 use crate::sim::World;
 
@@ -26,6 +26,9 @@ pub struct HttpRequest {
     /// From the first byte out to the last byte in.
     pub timeout: Duration,
     pub max_body: usize,
+    /// Asked twice it does no more than asked once. So a connection that was used before may carry it, as every read's
+    /// does: whether a request was lost with a connection does not matter then.
+    pub repeatable: bool,
     /// Connect here instead of looking the URL's host up; the URL's host stays SNI and Host.
     pub connect_to: Option<SocketAddr>,
 }
@@ -51,6 +54,7 @@ impl HttpRequest {
             body: Bytes::new(),
             timeout: DEFAULT_TIMEOUT,
             max_body: DEFAULT_MAX_BODY,
+            repeatable: false,
             connect_to: None,
         }
     }
@@ -110,6 +114,17 @@ pub struct HttpError {
     pub delivery: Delivery,
     /// Lower-case fragment with the host, never with headers or bodies.
     pub message: String,
+}
+
+/// Loopback, and the link-local addresses where a machine's metadata service is: no proxy can reach them, and what is
+/// sent there does not leave the machine.
+pub fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unicast_link_local(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
 }
 
 /// The transport.

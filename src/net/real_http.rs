@@ -1,7 +1,7 @@
 //! The real transport: reqwest with the site's roots, resolvers and proxies.
 //!
-//! Never follows a redirect, never repeats a request, never sends a request that could have an
-//! effect over a connection that was used before: a broken one would leave its outcome unknown.
+//! Never follows a redirect, never repeats a request, never sends a request whose effect must come once
+//! over a connection that was used before: a broken one would leave its outcome unknown.
 
 use std::{
     error::Error as StdError,
@@ -24,19 +24,20 @@ use tokio_rustls::rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     Dns, certificate,
-    http::{Delivery, HttpError, HttpErrorKind, HttpRequest, HttpResponse},
+    http::{Delivery, HttpError, HttpErrorKind, HttpRequest, HttpResponse, is_local},
 };
 
 /// Longest for a name, a TCP connection and its TLS handshake: a dead region swallows packets, and a second address may answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Idle connections for reads are kept this long: shorter than the four minutes of Azure's load balancers.
 const IDLE: Duration = Duration::from_secs(30);
-/// Idle connections for reads to one host; more steps than that seldom read at once.
-const IDLE_CONNECTIONS: usize = 8;
+/// Idle connections for reads to one host: a run in an object store is loaded by so many reads at once, and each wants
+/// the connection of the one before.
+const IDLE_CONNECTIONS: usize = 128;
 const USER_AGENT: &str = concat!("lifeboat/", env!("CARGO_PKG_VERSION"));
 
 /// How the real transport is built.
@@ -76,7 +77,7 @@ struct Recipe {
     connect_timeout: Duration,
 }
 
-/// Reads may share connections; changes never do.
+/// Reads, and what does no harm twice, may share connections; changes never do.
 struct Clients {
     reads: Client,
     changes: Client,
@@ -104,9 +105,9 @@ impl RealHttp {
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let failure = |error: reqwest::Error| classify(&host, &error);
-        let HttpRequest { method, mut url, mut headers, body, timeout, max_body, connect_to } = request;
+        let HttpRequest { method, mut url, mut headers, body, timeout, max_body, repeatable, connect_to } = request;
         let client = match connect_to {
-            None => self.client_for(&method, &url),
+            None => self.client_for(is_read(&method) || repeatable, &url),
             Some(address) => {
                 redirect_port(&mut url, &mut headers, address)?;
                 self.recipe.client(Reuse::No, Way::Direct, Some((&host, address))).map_err(|message| HttpError {
@@ -139,9 +140,9 @@ impl RealHttp {
         })
     }
 
-    fn client_for(&self, method: &Method, url: &Url) -> Client {
+    fn client_for(&self, repeatable: bool, url: &Url) -> Client {
         let clients = &self.clients;
-        let client = match (is_read(method), is_local(url)) {
+        let client = match (repeatable, is_local(url)) {
             (true, false) => &clients.reads,
             (false, false) => &clients.changes,
             (true, true) => &clients.local_reads,
@@ -194,16 +195,6 @@ impl Recipe {
 
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
-/// Loopback, and the link-local address of a virtual machine's metadata service.
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
-        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unicast_link_local(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
 }
 
 /// reqwest lets a port in the URL win over the one it is told to connect to; so the port moves to where it is obeyed,

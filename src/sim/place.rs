@@ -31,6 +31,7 @@ impl World {
             ca_certificates: vec![self.ca_certificate().to_owned()],
             dns: SiteDns { resolvers: self.panel(), authoritative: BTreeMap::new() },
             state: None,
+            state_credential: None,
             parameters: parameters(&self.scenario),
             simulated: None,
         }
@@ -57,6 +58,7 @@ impl World {
                 authoritative: BTreeMap::from([(self.scenario.zone.name.clone(), servers)]),
             },
             state: None,
+            state_credential: None,
             parameters: parameters(&self.scenario),
             simulated: self.shared_clock(),
         }

@@ -133,7 +133,7 @@ fn chain(node: &Node<'_>, notebook: &mut Notebook) -> Option<Credential> {
     whole.then_some(Credential::Chain(links))
 }
 
-fn empty(node: &Node<'_>, holder: &'static str, notebook: &mut Notebook) -> Option<()> {
+pub(super) fn empty(node: &Node<'_>, holder: &'static str, notebook: &mut Notebook) -> Option<()> {
     match node.value {
         Value::Null => Some(()),
         _ => Fields::of(node, holder, &[], notebook).map(|_| ()),
@@ -190,7 +190,7 @@ fn client_certificate(node: &Node<'_>, notebook: &mut Notebook) -> Option<Creden
 }
 
 /// `{ env: NAME }` or `{ file: PATH }`. Anything else may be the secret itself and is never repeated.
-fn reference(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<SecretReference> {
+pub(super) fn reference(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<SecretReference> {
     let Value::Map(entries) = &node.value else {
         notebook.add(node.span, mistake::inline_secret(what));
         return None;

@@ -3,10 +3,14 @@
 //! Pure: parsing takes text; the caller reads files and the environment.
 
 mod credential;
+mod location;
 mod parse;
+mod state_credential;
 mod yaml;
 
+pub use location::{Bucket, Container, Location};
 pub use parse::{SiteFile, parse};
+pub use state_credential::{Aws, AwsKeys, Google, StateCredential};
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -24,9 +28,12 @@ pub struct Site {
     pub ca_certificates: Vec<String>,
     #[serde(default)]
     pub dns: SiteDns,
-    /// Directory or URL of the journals; `None`: the user's state directory.
+    /// Where runs are kept; `None`: in the user's state directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub state: Option<Location>,
+    /// How to get at them in an object store; `None`: as that store usually does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_credential: Option<StateCredential>,
     /// Values for runbook parameters.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::{Cloud, Credential, Endpoints, Simulated, Site, SiteDns, credential::credential};
+use super::{
+    Cloud, Credential, Endpoints, Location, Simulated, Site, SiteDns, StateCredential, credential::credential,
+    state_credential::state_credential,
+};
 use crate::runbook::{
     Problem, Problems,
     fields::{self, Fields, Key, key},
@@ -23,7 +26,8 @@ const SITE_KEYS: &[Key] = &[
     key("credential", "how to get a token, for example `{ azure-cli: {} }`"),
     key("tls", "additional certificate authorities"),
     key("dns", "resolvers and name servers"),
-    key("state", "directory of the journals"),
+    key("state", "where runs are kept: a directory or the URL of a container"),
+    key("state_credential", "how to get at a container that runs are kept in"),
     key("notify", "who is told; an empty list"),
     key("parameters", "values for runbook parameters"),
     key("simulated", "clock of the simulator; written by `lifeboat sim`"),
@@ -120,7 +124,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         Some((PathBuf::from(text), source.place(node.span)))
     });
     let dns = fields.get("dns").and_then(|node| dns(node, notebook)).unwrap_or_default();
-    let state = fields.get("state").and_then(|node| state(node, notebook));
+    let (state, state_credential) = state(&fields, notebook);
     if let Some(node) = fields.get("notify")
         && fields::list(node, notebook).is_some_and(|items| !items.is_empty())
     {
@@ -139,8 +143,17 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         notebook.add(fields.get("credential")?.head(), problem);
     }
     let (ca_file, ca_place) = ca_file.unzip();
-    let site =
-        Site { cloud: cloud?, endpoints, credential, ca_certificates: Vec::new(), dns, state, parameters, simulated };
+    let site = Site {
+        cloud: cloud?,
+        endpoints,
+        credential,
+        ca_certificates: Vec::new(),
+        dns,
+        state,
+        state_credential,
+        parameters,
+        simulated,
+    };
     Some(SiteFile { ca_file, ca_place, site })
 }
 
@@ -188,7 +201,7 @@ fn named_url(node: &Node<'_>, what: &str, name: &str, notebook: &mut Notebook) -
 }
 
 /// A URL without its trailing slash: https, or http to this machine.
-fn base_url(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<String> {
+pub(super) fn base_url(node: &Node<'_>, what: &str, notebook: &mut Notebook) -> Option<String> {
     let text = fields::plain_text(node, "a URL", notebook)?.trim_end_matches('/');
     match url_problem(text, what) {
         None => Some(text.to_owned()),
@@ -216,7 +229,7 @@ fn with_names(url: &str) -> String {
     url.replace("{account}", "account").replace("{vault}", "vault")
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(super) fn is_loopback(url: &str) -> bool {
     let Ok(url) = url::Url::parse(&with_names(url)) else { return false };
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -226,12 +239,20 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-fn state(node: &Node<'_>, notebook: &mut Notebook) -> Option<String> {
-    let text = fields::plain_text(node, "`state`", notebook)?;
-    if text.contains("://") {
-        return base_url(node, "state", notebook);
+/// A credential without a place is for the one that `--state` names.
+fn state(fields: &Fields<'_, '_>, notebook: &mut Notebook) -> (Option<Location>, Option<StateCredential>) {
+    let location = fields.get("state").and_then(|node| {
+        let text = fields::plain_text(node, "`state`", notebook)?;
+        Location::parse(text).map_err(|problem| notebook.add(node.span, problem)).ok()
+    });
+    let node = fields.get("state_credential");
+    let credential = node.and_then(|node| state_credential(node, notebook));
+    if let (Some(node), Some(credential), Some(location)) = (node, &credential, &location)
+        && !credential.fits(location)
+    {
+        notebook.add(node.head(), mistake::state_credential_kind(credential.name(), location.kind()));
     }
-    Some(text.to_owned())
+    (location, credential)
 }
 
 fn dns(node: &Node<'_>, notebook: &mut Notebook) -> Option<SiteDns> {

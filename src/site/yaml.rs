@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Cloud, Credential, SecretReference, Site};
+use super::{Aws, Cloud, Credential, Google, SecretReference, Site, StateCredential};
 
 impl Site {
     /// A site file. `ca_file`: where the caller writes `ca_certificates`, if there are any.
@@ -24,6 +24,9 @@ impl Site {
         if let Some(state) = &self.state {
             line("state", &json!(state));
         }
+        if let Some(credential) = &self.state_credential {
+            line("state_credential", &state_credential(credential));
+        }
         line("notify", &json!([]));
         line("parameters", &json!(self.parameters));
         if let Some(simulated) = &self.simulated {
@@ -33,22 +36,50 @@ impl Site {
     }
 }
 
+/// `{ NAME: { … } }`, without the fields that are absent.
+fn form(name: &str, fields: &[(&str, Option<Value>)]) -> Value {
+    let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
+    json!({ name: fields.collect::<Map<_, _>>() })
+}
+
+fn text(text: Option<&String>) -> Option<Value> {
+    text.map(|text| json!(text))
+}
+
+fn state_credential(of: &StateCredential) -> Value {
+    match of {
+        StateCredential::Site => form("site", &[]),
+        StateCredential::Sas(sas) => json!({ "sas": reference(sas) }),
+        StateCredential::AccountKey(key) => json!({ "account-key": reference(key) }),
+        StateCredential::Aws(Aws { region, keys, endpoint }) => form(
+            "aws",
+            &[
+                ("region", text(region.as_ref())),
+                ("access_key_id", keys.as_ref().map(|keys| reference(&keys.access_key_id))),
+                ("secret_access_key", keys.as_ref().map(|keys| reference(&keys.secret_access_key))),
+                ("session_token", keys.as_ref().and_then(|keys| keys.session_token.as_ref()).map(reference)),
+                ("endpoint", text(endpoint.as_ref())),
+            ],
+        ),
+        StateCredential::Google(Google { service_account, endpoint }) => form(
+            "google",
+            &[("service_account", service_account.as_ref().map(reference)), ("endpoint", text(endpoint.as_ref()))],
+        ),
+    }
+}
+
 fn credential(of: &Credential) -> Value {
-    let form = |name: &str, fields: &[(&str, Option<Value>)]| {
-        let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
-        json!({ name: fields.collect::<Map<_, _>>() })
-    };
-    let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
     match of {
         Credential::AzureCli => form("azure-cli", &[]),
-        Credential::ManagedIdentity { client_id, resource_id } => {
-            form("managed-identity", &[("client_id", text(client_id)), ("resource_id", text(resource_id))])
-        }
+        Credential::ManagedIdentity { client_id, resource_id } => form(
+            "managed-identity",
+            &[("client_id", text(client_id.as_ref())), ("resource_id", text(resource_id.as_ref()))],
+        ),
         Credential::WorkloadIdentity { tenant_id, client_id, token_file } => form(
             "workload-identity",
             &[
-                ("tenant_id", text(tenant_id)),
-                ("client_id", text(client_id)),
+                ("tenant_id", text(tenant_id.as_ref())),
+                ("client_id", text(client_id.as_ref())),
                 ("token_file", token_file.as_ref().map(|file| json!(file))),
             ],
         ),
@@ -123,6 +154,23 @@ mod tests {
         ] {
             round_trip(&format!(
                 "version: 1\ncredential: {credential}\nparameters: {{ a: [1, \"x\\n\\u00e4'\"], b: true }}\n"
+            ));
+        }
+        for (state, credential) in [
+            ("https://stdr.blob.core.windows.net/runs/prod", "{ site: }"),
+            ("https://stdr.blob.core.windows.net/runs", "{ sas: { env: SAS } }"),
+            ("http://127.0.0.1:10000/devstoreaccount1/runs", "{ account-key: { file: /run/key } }"),
+            ("s3://contoso-dr/runs", "{ aws: }"),
+            (
+                "s3://contoso-dr",
+                "{ aws: { region: eu-central-1, access_key_id: { env: A }, secret_access_key: { env: B }, \
+                 session_token: { file: t }, endpoint: \"https://s3.example.com\" } }",
+            ),
+            ("gs://contoso-dr/runs", "{ google: { service_account: { file: key.json } } }"),
+            ("gs://contoso-dr/runs", "{ google: { endpoint: \"http://127.0.0.1:4443\" } }"),
+        ] {
+            round_trip(&format!(
+                "version: 1\ncredential: {{ azure-cli: {{}} }}\nstate: {state}\nstate_credential: {credential}\n"
             ));
         }
         round_trip(

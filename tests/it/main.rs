@@ -23,6 +23,7 @@ mod process;
 mod readiness;
 mod report;
 mod runbooks;
+mod shared_state;
 mod sim;
 mod tidy;
 mod transitions;

@@ -266,6 +266,37 @@ fn site_cases() -> Vec<(Code, &'static str)> {
         ),
         (Code::NotifyNotSupported, "version: 1\ncredential: { azure-cli: {} }\nnotify: ▸[ops@contoso.com]"),
         (Code::UnknownKey, "version: 1\ncredential: { azure-cli: {} }\n▸pasword: hunter2"),
+        (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸https://stdr.blob.core.windows.net"),
+        (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸ftp://contoso/runs"),
+        (Code::PlainHttp, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸http://stdr.blob.core.windows.net/runs"),
+        (
+            Code::InlineSecret,
+            "version: 1\ncredential: { azure-cli: {} }\nstate: ▸https://stdr.blob.core.windows.net/runs?sig=hunter2",
+        ),
+        (
+            Code::InlineSecret,
+            "version: 1\ncredential: { azure-cli: {} }\nstate: s3://b-b-b\nstate_credential: { aws: { access_key_id: { env: A }, secret_access_key: ▸hunter2 } }",
+        ),
+        (Code::InlineSecret, "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { sas: ▸sig=hunter2 }"),
+        (Code::StateCredential, "version: 1\ncredential: { azure-cli: {} }\nstate_credential: ▸site"),
+        (
+            Code::StateCredential,
+            "version: 1\ncredential: { azure-cli: {} }\nstate: s3://contoso-dr\nstate_credential: { ▸sas: { env: SAS } }",
+        ),
+        (
+            Code::StateCredential,
+            "version: 1\ncredential: { azure-cli: {} }\nstate: /runs\nstate_credential: { ▸site: }",
+        ),
+        (Code::UnknownValue, "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { ▸sass: { env: SAS } }"),
+        (
+            Code::MissingKey,
+            "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { aws: { ▸access_key_id: { env: A } } }",
+        ),
+        (Code::BadName, "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { aws: { region: ▸Frankfurt } }"),
+        (
+            Code::PlainHttp,
+            "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { google: { endpoint: ▸http://storage.example.com } }",
+        ),
         (Code::MissingKey, "▸version: 1"),
         (Code::EmptyFile, "▸"),
     ]

@@ -90,4 +90,6 @@ codes! {
     BadTimestamp = "bad-timestamp",
     NotifyNotSupported = "notify-not-supported",
     BadCertificate = "bad-certificate",
+    BadState = "bad-state",
+    StateCredential = "state-credential",
 }

@@ -445,3 +445,34 @@ pub fn bad_certificate(file: &str) -> Problem {
     let help = "name a file with `-----BEGIN CERTIFICATE-----`; convert DER with `openssl x509 -inform der`";
     Problem::new(Code::BadCertificate, message, help)
 }
+
+/// `what`: `a URL without a container`; never the URL itself, which may hold a secret.
+pub fn bad_state(what: &str, help: &str) -> Problem {
+    Problem::new(Code::BadState, format!("runs cannot be kept there: {what}"), help)
+}
+
+/// The URL is never told.
+pub fn secret_in_state() -> Problem {
+    let help = "write the URL up to the prefix, without `?`, `#` or `@`; a shared access signature belongs into a variable or a \
+                file that the site names: `state_credential: { sas: { env: NAME } }`; and change the secret, it was written down";
+    let mut problem =
+        Problem::new(Code::InlineSecret, "the URL of the state has a user name, a query or a fragment", help);
+    problem.hides_source = true;
+    problem
+}
+
+pub fn state_credential_count(names: &[&str]) -> Problem {
+    let message = match names {
+        [] => "`state_credential` names no form".to_owned(),
+        names => format!("`state_credential` names {} forms: {}", names.len(), names.join(", ")),
+    };
+    let help = "name exactly one, for example `state_credential: { sas: { env: LIFEBOAT_SAS } }`";
+    Problem::new(Code::StateCredential, message, help)
+}
+
+/// `kind`: `S3`.
+pub fn state_credential_kind(form: &str, kind: &str) -> Problem {
+    let help = "Azure Blob Storage takes `site`, `sas` or `account-key`, S3 takes `aws`, Google Cloud Storage takes `google`; \
+                a directory takes none";
+    Problem::new(Code::StateCredential, format!("`{form}` is no credential for {kind}"), help)
+}

@@ -56,6 +56,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         ca_certificates: Vec::new(),
         dns: SiteDns::default(),
         state: None,
+        state_credential: None,
         parameters: BTreeMap::new(),
         simulated: None,
     };

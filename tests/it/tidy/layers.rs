@@ -56,6 +56,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("store", &["action", "azure", "cli", "net", "report", "sim"]),
     ("action", &["cli", "report", "store"]),
     ("azure", &["action", "cli", "plan", "report", "run", "sim", "store", "style"]),
+    ("shared_state", &["action", "cli", "plan", "report", "run", "runbook", "sim", "store", "style"]),
     ("net", &["action", "azure", "cli", "plan", "report", "run", "runbook", "site", "store", "style"]),
     ("sim", &["action", "cli", "plan", "report", "run", "store"]),
     ("report", &["action", "azure", "cli", "net", "sim", "store"]),
