@@ -19,6 +19,13 @@ pub enum Clock {
     Virtual { since: Timestamp, start: tokio::time::Instant },
 }
 
+/// A point from which time is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    wall: Timestamp,
+    machine: tokio::time::Instant,
+}
+
 /// A wall clock is looked at again at least this often, so that a machine that slept notices.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
@@ -48,6 +55,18 @@ impl Clock {
         }
     }
 
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.now(), machine: tokio_now() }
+    }
+
+    /// How long ago it was, by whichever says longer: this clock, which runs on while the machine sleeps, or the
+    /// machine's own timer, which nobody can set back.
+    pub fn since(&self, moment: &Moment) -> Duration {
+        let wall = Duration::try_from(self.now().duration_since(moment.wall)).unwrap_or_default();
+        let machine = tokio_now().saturating_duration_since(moment.machine).mul_f64(self.speed());
+        wall.max(machine)
+    }
+
     /// Simulated seconds per real second; 1 outside the simulator.
     pub fn speed(&self) -> f64 {
         match self {
@@ -59,6 +78,11 @@ impl Clock {
     /// How long a sleep of `duration` of this clock's time lasts on the machine.
     pub fn real(&self, duration: Duration) -> Duration {
         duration.div_f64(self.speed().max(f64::MIN_POSITIVE))
+    }
+
+    /// How much of this clock's time passes in `duration` of the machine's.
+    pub fn simulated(&self, duration: Duration) -> Duration {
+        duration.mul_f64(self.speed())
     }
 
     /// Cancel safe.

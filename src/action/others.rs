@@ -1,7 +1,7 @@
-//! The other runs of this state directory that are not over, as far as an action must mind them. Asked anew each time;
+//! The other runs of the same store that are not over, as far as an action must mind them. Asked anew each time;
 //! where they are kept is not known here.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use crate::{
     run::{Disposition, StepError},
@@ -18,7 +18,8 @@ pub struct Unfinished {
     pub containers: Vec<String>,
 }
 
-type Ask = dyn Fn() -> Result<Vec<Unfinished>, String> + Send + Sync;
+type Answer = Pin<Box<dyn Future<Output = Result<Vec<Unfinished>, String>> + Send>>;
+type Ask = dyn Fn() -> Answer + Send + Sync;
 
 /// How to ask for them. Without a store there are none.
 #[derive(Clone, Default)]
@@ -31,23 +32,31 @@ impl fmt::Debug for Others {
 }
 
 impl Others {
-    pub fn asking(ask: impl Fn() -> Result<Vec<Unfinished>, String> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(ask)))
+    pub fn asking<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Vec<Unfinished>, String>> + Send + 'static,
+    {
+        Self(Some(Arc::new(move || Box::pin(ask()))))
     }
 
     /// The run that needs the backups of `service` in a container, if any does.
     ///
     /// # Errors
     /// `runs-unread`, retryable: what other runs do is not known, so nothing may be deleted.
-    pub fn that_need(&self, service: &ResourceId, account: &str, container: &str) -> Result<Option<String>, StepError> {
+    pub async fn that_need(
+        &self,
+        service: &ResourceId,
+        account: &str,
+        container: &str,
+    ) -> Result<Option<String>, StepError> {
         let Some(ask) = &self.0 else { return Ok(None) };
         let place = format!("{account}/{container}").to_ascii_lowercase();
-        let all = ask().map_err(|why| {
+        let all = ask().await.map_err(|why| {
             StepError::new(
                 Disposition::Retryable,
                 "runs-unread",
                 format!("it is not known whether another run needs the backups: {why}"),
-                "repair or move what cannot be read from the state directory, then resume; nothing was deleted",
+                "repair or move what cannot be read from the store, then resume; nothing was deleted",
             )
         })?;
         let needs = |one: &Unfinished| one.resources.contains(&service.folded()) || one.containers.contains(&place);

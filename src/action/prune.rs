@@ -44,14 +44,14 @@ impl Prune {
         format!("{}/{}", self.storage.name(), self.container)
     }
 
-    fn frozen(&self, context: &Context) -> Result<Option<String>, StepError> {
-        context.others.that_need(&self.service, self.storage.name(), &self.container)
+    async fn frozen(&self, context: &Context) -> Result<Option<String>, StepError> {
+        context.others.that_need(&self.service, self.storage.name(), &self.container).await
     }
 }
 
 pub async fn probe(arguments: &Prune, context: &Context) -> Result<Probe, StepError> {
     let decision = look(arguments, context, &context.blobs).await?;
-    let (frozen, findings) = match arguments.frozen(context) {
+    let (frozen, findings) = match arguments.frozen(context).await {
         Ok(frozen) => (frozen, Vec::new()),
         Err(unread) => (None, vec![codes::finding("runs-unread", unread.message)]),
     };
@@ -84,7 +84,7 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
     let mut deleted: Vec<String> = Vec::new();
     let mut left = 0;
     for one in decision.doomed.iter().take(MOST_DELETED) {
-        if let Some(run) = arguments.frozen(context)? {
+        if let Some(run) = arguments.frozen(context).await? {
             note(record, format!("run `{run}` needs the backups in {}: no more is deleted", arguments.place()));
             return Ok(done(&deleted, decision.kept + decision.doomed.len() - deleted.len(), Some(run)));
         }

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Done;
 use crate::{
     azure::{Notice, NoticeSink, Operation},
-    run::{Intent, StepError, Verdict},
+    run::{Intent, StepError, Verdict, lease::Lease},
 };
 
 /// A step's line to the journal.
@@ -15,6 +15,7 @@ use crate::{
 pub struct Recorder {
     task: u64,
     sender: mpsc::UnboundedSender<(u64, Message)>,
+    lease: Lease,
 }
 
 /// What a running step tells the engine.
@@ -32,10 +33,18 @@ pub enum Message {
 impl Recorder {
     /// `task` tells the engine whose message it is, also when the step has moved on since.
     pub fn new(task: u64, sender: mpsc::UnboundedSender<(u64, Message)>) -> Self {
-        Self { task, sender }
+        Self { task, sender, lease: Lease::unlimited() }
     }
 
-    /// Returns when the intent is durable. When it cannot be made durable this never returns: the step is cancelled.
+    /// The same line, of a process that another one may supersede.
+    #[must_use]
+    pub fn under(mut self, lease: Lease) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Returns when the intent is durable, and this process still drives the run. When it cannot be made durable, or
+    /// somebody has taken the run over, this never returns: the step is cancelled.
     pub async fn intend(&self, intent: Intent) {
         self.durable(|done| Message::Intend(intent, done)).await;
     }
@@ -62,5 +71,7 @@ impl Recorder {
             // The engine has gone or its journal has failed: the request must never leave.
             std::future::pending::<()>().await;
         }
+        // This process may have been stopped since the append, for longer than anybody waits for it.
+        self.lease.held().await;
     }
 }

@@ -61,6 +61,12 @@ pub enum Verb {
         run: String,
         #[command(flatten)]
         consent: Consent,
+        /// Also from a process that still drives it, here or on another machine; that one starts nothing more
+        #[arg(long, requires = "reason")]
+        take_over: bool,
+        /// With --take-over: why, for the record
+        #[arg(long, value_name = "TEXT", requires = "take_over")]
+        reason: Option<String>,
     },
     /// End a run; say what is left behind
     Abort(AbortArguments),

@@ -1,11 +1,9 @@
 //! Drives a run in this process: signals, other terminals, the terminal's own answers, and the views.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::BufRead,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -13,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Exit, Failure, Session, operator::simulated_operator, others::others, world::Scene};
 use crate::{
-    clock::Clock,
     report::{
         Standing, Summary, json, lines,
         live::{Canvas, Live},
@@ -22,27 +19,28 @@ use crate::{
         story::Voice,
     },
     run::{
-        Event, Journal, Outcome, Person, State,
+        Event, Journal, Outcome, Person, State, TakeOver,
         engine::{self, Directive, Driver, Observer, Request},
     },
     runbook::{ActionKind, StepId},
-    store::{DriverLock, RunDirectory, inbox},
+    store::{Claim, Store},
 };
-
-/// How often other terminals' requests are looked for: well below the 2 s that people wait for an effect.
-const INBOX_POLL: Duration = Duration::from_millis(200);
 
 /// Everything that a drive owns.
 #[derive(Debug)]
 pub struct Drive {
-    pub directory: RunDirectory,
+    pub store: Store,
     /// Held until the end.
-    pub lock: DriverLock,
+    pub claim: Claim,
     pub state: State,
     pub journal: Journal,
     pub scene: Scene,
     /// Events to write before the first step.
     pub first: Vec<Event>,
+    /// Why it was taken from a process that may still live.
+    pub take_over: Option<TakeOver>,
+    /// What the run's targets were taken as.
+    pub fences: BTreeMap<String, u64>,
     /// A simulated operator gives the approvals.
     pub operator: bool,
     /// Journal number of the next event.
@@ -51,7 +49,7 @@ pub struct Drive {
 
 /// Drives to the end and prints the summary.
 pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
-    let Drive { directory, lock, state, journal, scene, first, operator, next } = drive;
+    let Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next } = drive;
     let run = state.run.clone();
     let restore_timeout = state
         .plan
@@ -61,8 +59,7 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         .map(|step| step.timeout)
         .max()
         .unwrap_or(ActionKind::Restore.entry().timeout);
-    let root = directory.path.ancestors().nth(2).unwrap_or(&directory.path).to_owned();
-    let context = scene.context.clone().beside(others(root, Some(run.clone())));
+    let context = scene.context.clone().beside(others(store, Some(run.clone())));
     let context = Arc::new(context.for_run(&*run.0, restore_timeout));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
@@ -73,24 +70,25 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
     let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
-    let inbox = tokio::spawn(watch_inbox(directory.inbox_path(), sender.clone()));
+    let claim = Arc::new(claim);
+    let attendance = claim.attend(sender.clone());
     if asks_here {
         ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
     }
     let driver = Driver {
-        by: session.machine.user.clone(),
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        claim: Some(claim.number),
+        take_over,
+        fences: Arc::new(fences),
         first,
+        ..Driver::new(session.machine.user.clone(), std::process::id(), env!("CARGO_PKG_VERSION"))
     };
     let driven = engine::drive(state, journal, context, driver, directives, observers).await;
     signals.abort();
-    // It ends by itself, after the last answer was written: whoever waits for it shall have it.
-    if inbox.await.is_err() {
-        tracing::warn!("the inbox was left in the middle");
-    }
+    attendance.end().await;
     drop(views.kept);
-    drop(lock);
+    if let Ok(claim) = Arc::try_unwrap(claim) {
+        claim.leave().await;
+    }
     let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
     print_summary(session, &state, scene.clock.now(), scene.simulation.is_none());
     Ok(exit(&state, scene.clock.now()))
@@ -192,33 +190,6 @@ async fn next_signal() -> Option<&'static str> {
 #[cfg(not(unix))]
 async fn next_signal() -> Option<&'static str> {
     tokio::signal::ctrl_c().await.ok().map(|()| "Ctrl-C")
-}
-
-/// Takes other terminals' requests in and answers them.
-async fn watch_inbox(inbox: PathBuf, directives: mpsc::Sender<Directive>) {
-    loop {
-        tokio::select! {
-            () = Clock::Wall.sleep(INBOX_POLL) => {}
-            () = directives.closed() => return,
-        }
-        let requests = match inbox::collect(&inbox) {
-            Ok(requests) => requests,
-            Err(error) => {
-                tracing::warn!(%error, "the inbox cannot be read");
-                continue;
-            }
-        };
-        for (path, request) in requests {
-            let (answer, answered) = oneshot::channel();
-            if directives.send(Directive { request, answer }).await.is_err() {
-                return;
-            }
-            let result = answered.await.unwrap_or_else(|_| Err("the run stopped meanwhile".to_owned()));
-            if let Err(error) = inbox::reply(&path, &result) {
-                tracing::warn!(%error, "an answer cannot be written");
-            }
-        }
-    }
 }
 
 /// The approvals that wait for somebody at this terminal.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    run::{EngineError, Outcome, StepError},
+    run::{EngineError, JournalError, Outcome, StepError},
     runbook::Problems,
     store::StoreError,
 };
@@ -91,6 +91,9 @@ impl From<StoreError> for Failure {
         let exit = match &error {
             StoreError::BadId(_) | StoreError::NoSuchRun { .. } => Exit::Usage,
             StoreError::Io { .. }
+            | StoreError::Objects(_)
+            | StoreError::Superseded { .. }
+            | StoreError::Damaged { .. }
             | StoreError::RunExists(_)
             | StoreError::Driven { .. }
             | StoreError::TargetHeld { .. }
@@ -111,6 +114,13 @@ impl Failure {
     /// The engine could not go on: the journal failed under it, or it has a bug.
     pub fn of_engine(error: &EngineError, run: &str) -> Self {
         match error {
+            EngineError::Journal(JournalError::Superseded { to }) => Self::new(
+                Exit::Refused,
+                format!(
+                    "the run was taken over by {to}: nothing more was started here, and what runs in Azure goes on"
+                ),
+                format!("`lifeboat status {run}` shows how far it is there; nothing is to be done here"),
+            ),
             EngineError::Journal(error) => Self::new(
                 Exit::Interrupted,
                 format!("the journal cannot be written, so nothing more was started: {error}"),

@@ -5,7 +5,10 @@ use std::{hash::BuildHasher, io::IsTerminal, path::PathBuf};
 use jiff::Timestamp;
 
 use super::terminal::{Style, Surroundings, measure};
-use crate::{azure::Environment, run::Person, store::Holder};
+use crate::{
+    azure::Environment,
+    run::{Person, lease::Holder},
+};
 
 #[derive(Debug)]
 pub struct Machine {
@@ -61,7 +64,8 @@ impl Machine {
     }
 
     pub fn holder(&self, since: Timestamp) -> Holder {
-        Holder { by: self.user.clone(), pid: std::process::id(), since }
+        let nonce = format!("{:016x}", std::hash::RandomState::new().hash_one(std::process::id()));
+        Holder { by: self.user.clone(), pid: std::process::id(), since, nonce }
     }
 
     /// `~/.local/state/lifeboat` and its like.

@@ -14,6 +14,7 @@ pub mod rbac;
 pub mod readiness;
 pub mod run;
 pub mod runs;
+pub mod targets;
 pub mod terminal;
 pub mod world;
 
@@ -116,14 +117,17 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Readiness(arguments) => runtime()?.block_on(readiness::readiness(session, arguments)),
         Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),
         Verb::Drill(arguments) => runtime()?.block_on(run::run(session, arguments, Some(crate::runbook::Mode::Drill))),
-        Verb::Resume { run, consent } => runtime()?.block_on(run::resume(session, &run, consent.yes)),
+        Verb::Resume { run, consent, take_over, reason } => {
+            let reason = reason.as_deref().filter(|_| take_over);
+            runtime()?.block_on(run::resume(session, &run, consent.yes, reason))
+        }
         Verb::Abort(arguments) => runtime()?.block_on(people::abort(session, arguments)),
         Verb::Approve(decision) => runtime()?.block_on(people::decide(session, decision, true)),
         Verb::Reject(decision) => runtime()?.block_on(people::decide(session, decision, false)),
         Verb::Skip { run, step, reason } => runtime()?.block_on(people::skip(session, &run, &step, &reason)),
-        Verb::Runs => runs::runs(session),
-        Verb::Status { run, brief } => runs::status(session, &run, brief),
-        Verb::Verify { run } => runs::verify(session, &run),
+        Verb::Runs => runtime()?.block_on(runs::runs(session)),
+        Verb::Status { run, brief } => runtime()?.block_on(runs::status(session, &run, brief)),
+        Verb::Verify { run } => runtime()?.block_on(runs::verify(session, &run)),
         Verb::Sim(arguments) => runtime()?
             .block_on(crate::sim::command::run(arguments))
             .map(|()| Exit::Done)

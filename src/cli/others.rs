@@ -1,7 +1,4 @@
-//! Runs of the state directory that are not over, for the actions that must mind them. Runs of
-//! another directory or machine are not seen.
-
-use std::path::PathBuf;
+//! Runs of the same store that are not over, for the actions that must mind them. Runs of another store are not seen.
 
 use serde_json::Value;
 
@@ -13,14 +10,17 @@ use crate::{
 };
 
 /// Every other run than `own` that is not over; read anew whenever it is asked for. A plan is no run yet.
-pub fn others(root: PathBuf, own: Option<RunId>) -> Others {
-    Others::asking(move || unfinished(&Store::at(root.clone()), own.as_ref()).map_err(|error| error.to_string()))
+pub fn others(store: Store, own: Option<RunId>) -> Others {
+    Others::asking(move || {
+        let (store, own) = (store.clone(), own.clone());
+        async move { unfinished(&store, own.as_ref()).await.map_err(|error| error.to_string()) }
+    })
 }
 
-fn unfinished(store: &Store, own: Option<&RunId>) -> Result<Vec<Unfinished>, StoreError> {
+async fn unfinished(store: &Store, own: Option<&RunId>) -> Result<Vec<Unfinished>, StoreError> {
     let mut found = Vec::new();
-    for directory in store.list()?.into_iter().filter(|directory| Some(&directory.run) != own) {
-        let (state, _) = directory.load()?;
+    for kept in store.list().await?.into_iter().filter(|kept| Some(kept.run()) != own) {
+        let (state, _) = kept.load().await?;
         if !state.is_over() {
             found.push(needs(&state));
         }

@@ -17,7 +17,7 @@ use crate::{
     plan::{self, Forced, Ingredients, Plan, Purpose, facts::Severity, text},
     runbook::{Given, Mode, Runbook, bind},
     site::Site,
-    store::directory::write_private,
+    store::write_private,
 };
 
 /// Makes a plan, to be run or read, for the command line's runbook, place and mode.
@@ -68,8 +68,8 @@ pub async fn make_for(
 /// The runs that are not over where this one would be kept. Whoever only plans needs no such place, until a step asks.
 fn beside(session: &Session, site: &Site) -> Others {
     match world::store(session, Some(site)) {
-        Ok(store) => others(store.root().to_owned(), None),
-        Err(failure) => Others::asking(move || Err(failure.message.clone())),
+        Ok(store) => others(store, None),
+        Err(failure) => Others::asking(move || std::future::ready(Err(failure.message.clone()))),
     }
 }
 

@@ -8,12 +8,13 @@ use super::{
     confirm,
     drive::{self, Drive},
     machine::Machine,
-    plan, world,
+    plan, targets, world,
 };
 use crate::{
+    clock::Clock,
     plan::{facts::Severity, text},
-    run::{Event, Journal, RunId, State},
-    runbook::{Effect, Mode},
+    run::{Event, RunId, State, TakeOver},
+    runbook::Mode,
     store::StoreError,
 };
 
@@ -53,34 +54,46 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         Some(id) => RunId(id.as_str().into()),
         None => new_id(scene.clock.now()),
     };
-    let directory = store.create(&run)?;
-    let lock = directory.lock(&session.machine.holder(scene.clock.now()))?;
-    // Simulated worlds are worlds apart: two of them cannot meet on one service.
-    let targets: Vec<String> = plan.steps.iter().flat_map(|step| step.probe.targets.iter().cloned()).collect();
-    if !simulated && plan.steps.iter().any(|step| step.effect != Effect::ReadOnly) {
-        store.hold_targets(&run, &targets)?;
-    }
+    let place = store.shown();
+    let claim = store.begin(&run, &session.machine.holder(Clock::Wall.now())).await?;
+    let fences = match targets::hold(&store, &claim, &plan, simulated).await {
+        Ok(fences) => fences,
+        Err(failure) => {
+            claim.leave().await;
+            return Err(failure);
+        }
+    };
     if let Some(simulation) = &scene.simulation {
-        let path = directory.world_path();
+        let path = claim.kept.world_path().ok_or_else(|| simulated_in(&place))?;
         simulation.world.persist_to(&path).map_err(|source| StoreError::Io { action: "write", path, source })?;
     }
     let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by: session.machine.user.clone() };
     let at = scene.clock.now();
-    let mut journal: Journal = directory.create_journal()?;
+    let mut journal = claim.journal(None).await?;
     journal.append(at, std::slice::from_ref(&planned)).await.map_err(StoreError::from)?;
     let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
     let operator = simulated && arguments.consent.yes;
     let first = confirmed.into_iter().collect();
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next: 1 }).await
+    let take_over = None;
+    drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next: 1 })
+        .await
 }
 
-/// Goes on with a run. Nothing is needed but its journal.
-pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Failure> {
+fn simulated_in(place: &str) -> Failure {
+    Failure::refused(
+        format!("a simulated run keeps its world in a local file, and {place} is an object store"),
+        "name a directory with --state, or run against `lifeboat sim`, whose runs may be kept anywhere",
+    )
+}
+
+/// Goes on with a run. Nothing is needed but its journal. `take_over`: why, from a process that may still live.
+pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&str>) -> Result<Exit, Failure> {
+    let reason = take_over.map(|reason| super::reason(reason, "--reason")).transpose()?;
     let store = world::store(session, None)?;
-    let directory = store.open(run)?;
-    // The lock first: what is read under it cannot move any more.
-    let lock = directory.lock(&session.machine.holder(crate::clock::Clock::Wall.now()))?;
-    let (state, loaded) = directory.load()?;
+    let kept = store.open(run).await?;
+    // The claim first: what is read under it cannot move any more.
+    let claim = kept.claim(&session.machine.holder(Clock::Wall.now()), reason.is_some()).await?;
+    let (state, loaded) = kept.load().await?;
     if loaded.torn > 0 {
         eprintln!(
             "the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped",
@@ -88,23 +101,26 @@ pub async fn resume(session: &Session, run: &str, yes: bool) -> Result<Exit, Fai
         );
     }
     if state.is_over() {
-        drive::print_summary(session, &state, crate::clock::Clock::Wall.now(), !directory.world_path().is_file());
+        claim.leave().await;
+        drive::print_summary(session, &state, Clock::Wall.now(), !kept.is_simulated());
         return Err(Failure::refused(
             format!("run `{run}` is over"),
             format!("`lifeboat status {run}` shows how it ended; start a new run"),
         ));
     }
-    let scene = world::reopen(session, &state.plan, &directory).await?;
+    let scene = world::reopen(session, &state.plan, &kept).await?;
     let simulated = scene.simulation.is_some();
     let confirmed_by_script = state.confirmed.as_ref().is_some_and(|(by, _)| by.simulated);
     let mut first = Vec::new();
     if state.confirmed.is_none() {
         first.extend(confirm::confirm(session, &state.plan, yes, simulated)?);
     }
+    let fences = targets::hold(&store, &claim, &state.plan, simulated).await?;
+    let take_over = claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason });
     let next = loaded.records.len() as u64;
-    let journal = Journal::open(&directory.journal_path(), &loaded).map_err(StoreError::from)?;
+    let journal = claim.journal(Some(&loaded)).await?;
     let operator = simulated && (yes || confirmed_by_script);
-    drive::drive(session, Drive { directory, lock, state, journal, scene, first, operator, next }).await
+    drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next }).await
 }
 
 /// `20261123-101530-3f9a`: sorts by time, can be typed.

@@ -4,6 +4,7 @@ use super::{Exit, Failure, Session, print, world};
 use crate::{
     report::{Standing, Status, runs as listing},
     run::State,
+    store::{Heard, Kept, StoreError},
 };
 
 /// Now, on the clock that the run was driven by.
@@ -11,16 +12,25 @@ fn now(state: &State) -> jiff::Timestamp {
     world::clock(&state.plan.site).now()
 }
 
-pub fn runs(session: &Session) -> Result<Exit, Failure> {
+/// A run, how it stands, and who drives it or drove it last.
+async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Heard>), StoreError> {
+    let (state, _) = kept.load().await?;
+    let driver = match state.stopped {
+        // Whoever ended it has gone, or goes.
+        Some(_) => None,
+        None => kept.driver().await?,
+    };
+    let standing = Standing::of(&state, Some(driver.as_ref().is_some_and(|driver| driver.lives)));
+    Ok((state, standing, driver))
+}
+
+pub async fn runs(session: &Session) -> Result<Exit, Failure> {
     let store = world::store(session, None)?;
     let mut rows = Vec::new();
-    for directory in store.list()? {
-        rows.push(match directory.load() {
-            Ok((state, _)) => {
-                let standing = Standing::of(&state, Some(directory.is_driven()));
-                listing::Row::of(&state, standing, now(&state))
-            }
-            Err(error) => listing::Row::unreadable(&*directory.run.0, &error),
+    for kept in store.list().await? {
+        rows.push(match standing(&kept).await {
+            Ok((state, standing, _)) => listing::Row::of(&state, standing, now(&state)),
+            Err(error) => listing::Row::unreadable(&*kept.run().0, &error),
         });
     }
     listing::sort(&mut rows);
@@ -29,18 +39,17 @@ pub fn runs(session: &Session) -> Result<Exit, Failure> {
         return print(&serde_json::to_string_pretty(&listed).expect("text keys"));
     }
     if rows.is_empty() {
-        eprintln!("no runs in {}", store.root().display());
+        eprintln!("no runs in {}", store.shown());
         eprintln!("next: lifeboat run runbooks/apim-failover.yaml --simulate --yes");
         return Ok(Exit::Done);
     }
     print(&listing::table(&rows, &session.machine.style_out()))
 }
 
-pub fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure> {
-    let directory = world::store(session, None)?.open(run)?;
-    let (state, _) = directory.load()?;
-    let standing = Standing::of(&state, Some(directory.is_driven()));
-    let status = Status::of(&state, standing, now(&state), &session.commands(!directory.world_path().is_file()));
+pub async fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure> {
+    let kept = world::store(session, None)?.open(run).await?;
+    let (state, standing, _) = standing(&kept).await?;
+    let status = Status::of(&state, standing, now(&state), &session.commands(!kept.is_simulated()));
     let style = session.machine.style_out();
     if session.json() {
         print(&serde_json::to_string_pretty(&status).expect("text keys"))
@@ -51,13 +60,13 @@ pub fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure
     }
 }
 
-pub fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
-    let directory = world::store(session, None)?.open(run)?;
-    let (state, loaded) = directory.load()?;
+pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
+    let kept = world::store(session, None)?.open(run).await?;
+    let (state, loaded) = kept.load().await?;
     let count = loaded.records.len();
     if session.json() {
         let verdict = serde_json::json!({
-            "v": 1, "run": directory.run, "records": count, "torn_bytes": loaded.torn,
+            "v": 1, "run": kept.run(), "records": count, "torn_bytes": loaded.torn,
             "head": loaded.head_hash(), "plan_digest": state.plan.digest, "intact": true,
         });
         return print(&serde_json::to_string_pretty(&verdict).expect("text keys"));
@@ -68,7 +77,7 @@ pub fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
     };
     print(&format!(
         "{}: {count} records, every checksum and the hash chain hold{torn}\nhead {}",
-        directory.run,
+        kept.run(),
         loaded.head_hash()
     ))
 }

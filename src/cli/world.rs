@@ -10,7 +10,7 @@ use crate::{
     runbook::{ActionKind, Mode, Runbook},
     sim::{self, ListenOptions, Scenario, Serving, World},
     site::{self, Location, Simulated, Site},
-    store::{RunDirectory, Store},
+    store::{Kept, Store},
 };
 
 /// A world to act on.
@@ -84,11 +84,10 @@ pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result
 }
 
 /// The world that a journalled plan names: the simulation goes on where it was left, if it was one.
-pub async fn reopen(session: &Session, plan: &Plan, directory: &RunDirectory) -> Result<Scene, Failure> {
-    let path = directory.world_path();
-    if !path.is_file() {
+pub async fn reopen(session: &Session, plan: &Plan, kept: &Kept) -> Result<Scene, Failure> {
+    let Some(path) = kept.world_path().filter(|path| path.is_file()) else {
         return real(session, Arc::new(plan.site.clone()));
-    }
+    };
     let unusable = |what: String| {
         Failure::refused(
             format!("the simulated world of this run cannot be used: {what}"),
@@ -165,7 +164,7 @@ pub fn location(session: &Session, site: Option<&Site>) -> Result<Location, Fail
 /// The runs that are kept there.
 pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
     match location(session, site)? {
-        Location::Directory(directory) => Ok(Store::at(directory)),
+        Location::Directory(directory) => Ok(Store::directory(directory, Clock::Wall)),
         other => Err(Failure::new(
             Exit::Problems,
             format!("`{other}` is an object store, which this version cannot use"),

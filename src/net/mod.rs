@@ -1,9 +1,11 @@
 //! The two seams to the world: an HTTP transport and a DNS client. Each is a small enum,
-//! real or in-process simulator. No policy here: one request, one answer or one typed error.
+//! real or in-process simulator. No policy here: one request, one answer or one typed error. [`objects`] are reached
+//! through `object_store`, whose requests go through the same transport.
 
 mod certificate;
 pub mod dns;
 pub mod http;
+pub mod objects;
 mod real_dns;
 mod real_http;
 
@@ -12,3 +14,4 @@ pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RealDns, RecordData, RecordKi
 pub use http::{
     Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpOptions, HttpRequest, HttpResponse, RealHttp,
 };
+pub use objects::{ObjectError, Objects};

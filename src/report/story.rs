@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Commands, Standing, pools};
 use crate::{
-    run::{Event, Intent, Outcome, Person, State, StepError, StepState, Verdict},
+    run::{Event, Intent, Outcome, Person, State, StepError, StepState, TakeOver, Verdict},
     runbook::{ActionKind, StepId},
     style::{Symbol, duration, one_line, time},
 };
@@ -273,11 +273,19 @@ fn run_event(event: &Event) -> Sentence {
             let weight = if forced.is_some() { Weight::News } else { Weight::Detail };
             (weight, Symbol::Note, text, "")
         }
-        Event::DriverAttached { generation: 1, by, pid, version } => {
+        Event::DriverAttached { by, pid, version, take_over: Some(TakeOver { from, reason }), .. } => {
+            let text = format!(
+                "taken over from {} by {}, process {pid}, lifeboat {version}: {reason}",
+                person(from),
+                person(by)
+            );
+            (Weight::News, Symbol::Warning, text, "")
+        }
+        Event::DriverAttached { generation: 1, by, pid, version, .. } => {
             let text = format!("driven by {}, process {pid}, lifeboat {version}", person(by));
             (Weight::Detail, Symbol::Note, text, "")
         }
-        Event::DriverAttached { generation, by, pid, version } => {
+        Event::DriverAttached { generation, by, pid, version, .. } => {
             let text =
                 format!("taken up by {}, process {pid}, lifeboat {version}, generation {generation}", person(by));
             (Weight::News, Symbol::Note, text, "")

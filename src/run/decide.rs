@@ -86,6 +86,9 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
     for place in state.active.iter().copied() {
         decide_active(state, now, place, live, &mut decision);
     }
+    if let Some(until) = state.quiet_until.filter(|until| now < *until) {
+        wake(&mut decision, until);
+    }
     // What was decided above may be a failure: starts follow only when nothing else does.
     if decision.events.is_empty() && !is_halting(state) {
         decide_starts(state, now, &mut decision);
@@ -120,9 +123,6 @@ fn decide_starts(state: &State, now: Timestamp, decision: &mut Decision) {
 fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usize) -> bool, decision: &mut Decision) {
     let record = &state.steps[place];
     let step = state.planned(place).id.clone();
-    let wake = |decision: &mut Decision, at: Timestamp| {
-        decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
-    };
     match &record.state {
         StepState::Running { .. } if state.ends_here() => {}
         // What was asked for may have happened, and then it shall be taken back. What is followed is known to go on.
@@ -160,6 +160,10 @@ fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usiz
         | StepState::Undone
         | StepState::UndoFailed { .. } => {}
     }
+}
+
+fn wake(decision: &mut Decision, at: Timestamp) {
+    decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
 }
 
 fn decide_approval(state: &State, place: usize, record: &StepRecord) -> Option<Event> {

@@ -9,7 +9,11 @@
 //! A task starts, and an intent is acknowledged, only after the append that announces it. When an append fails
 //! nothing more starts: every task is dropped, and the process ends with the journal's error.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
@@ -20,8 +24,9 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, Verdict,
+    Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, TakeOver, Verdict,
     decide::{self, Task, decide},
+    lease::QUIET,
 };
 use crate::{
     action::{self, Call, Context, Message, Recorder},
@@ -84,13 +89,27 @@ struct Engine {
 }
 
 /// How this process drives a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Driver {
     pub by: Person,
     pub pid: u32,
     pub version: String,
+    /// Number of its claim in the store; none without one.
+    pub claim: Option<u64>,
+    /// Taken from a process that may still live.
+    pub take_over: Option<TakeOver>,
+    /// The generation of each target that it holds, by the target's id.
+    pub fences: Arc<BTreeMap<String, u64>>,
     /// Events to write before the first step, such as the confirmation of a person.
     pub first: Vec<Event>,
+}
+
+impl Driver {
+    /// Who needs no store.
+    pub fn new(by: Person, pid: u32, version: impl Into<String>) -> Self {
+        let (version, fences) = (version.into(), Arc::default());
+        Self { by, pid, version, claim: None, take_over: None, fences, first: Vec::new() }
+    }
 }
 
 /// Drives a run until it stops. The returned state says how.
@@ -140,17 +159,15 @@ async fn attach_and_turn(
         durable: Vec::new(),
         answers: Vec::new(),
     };
-    let attached = Event::DriverAttached {
-        generation: engine.state.generation + 1,
-        by: driver.by,
-        pid: driver.pid,
-        version: driver.version,
+    let lease = engine.journal.lease().clone();
+    let result = tokio::select! {
+        biased;
+        to = lease.lost() => Err(JournalError::Superseded { to: Box::new(to) }.into()),
+        result = async {
+            engine.attach(driver).await?;
+            engine.turn(&mut messages, &mut directives).await
+        } => result,
     };
-    engine.take(attached)?;
-    for event in driver.first {
-        engine.take(event)?;
-    }
-    let result = engine.turn(&mut messages, &mut directives).await;
     for live in engine.live.values() {
         live.handle.abort();
     }
@@ -158,6 +175,39 @@ async fn attach_and_turn(
 }
 
 impl Engine {
+    /// Says who drives from here on. Where another process may still write its last words, this is written at once, and
+    /// after them: they belong to the run.
+    async fn attach(&mut self, driver: Driver) -> Result<(), EngineError> {
+        if !self.journal.may_be_overtaken() {
+            return self.take_up(driver);
+        }
+        loop {
+            let before = self.state.clone();
+            self.take_up(driver.clone())?;
+            match self.commit().await {
+                Err(EngineError::Journal(JournalError::Overtaken { .. })) => {}
+                done => return done,
+            }
+            self.batch.clear();
+            self.state = before;
+            for record in self.journal.catch_up().await? {
+                self.state.apply(record.at, &record.event)?;
+            }
+            if self.state.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_up(&mut self, driver: Driver) -> Result<(), EngineError> {
+        let Driver { by, pid, version, claim, take_over, fences, first } = driver;
+        let quiet = self.context.clock.simulated(QUIET);
+        let quiet_until = take_over.as_ref().map(|_| self.context.clock.now() + signed(quiet));
+        let generation = self.state.generation + 1;
+        self.take(Event::DriverAttached { generation, by, pid, version, claim, take_over, quiet_until, fences })?;
+        first.into_iter().try_for_each(|event| self.take(event))
+    }
+
     async fn turn(
         &mut self,
         messages: &mut mpsc::UnboundedReceiver<(u64, Message)>,
@@ -274,7 +324,7 @@ impl Engine {
             .iter()
             .filter(|place| !self.running.contains_key(place))
             .filter_map(|place| decide::task(&self.state, *place).map(|task| (*place, task)))
-            .filter(|(_, task)| decide::may_start(&self.state, *task))
+            .filter(|(_, task)| decide::may_start(&self.state, *task, now))
             .collect();
         for (place, task) in missing {
             self.spawn(place, task);
@@ -326,7 +376,7 @@ impl Engine {
             | StepState::UndoFailed { .. } => (None, None, Arc::default()),
         };
         let context = self.context.clone();
-        let record = Recorder::new(number, self.sender.clone());
+        let record = Recorder::new(number, self.sender.clone()).under(self.journal.lease().clone());
         let mut last_word = LastWord { task: number, sender: self.sender.clone(), said: false };
         let future = async move {
             let message = match task {

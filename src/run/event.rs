@@ -1,6 +1,6 @@
 //! The one vocabulary of facts: what is persisted, streamed as JSON, drawn as progress, folded into state and reported.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,19 @@ pub struct Intent {
     pub before: Value,
 }
 
+/// Serde hands the shared map over.
+fn no_fences(fences: &Arc<BTreeMap<String, u64>>) -> bool {
+    fences.is_empty()
+}
+
+/// A run was taken from a process that may still live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// Who drove.
+    pub from: Person,
+    pub reason: String,
+}
+
 /// What became of a change whose outcome was not known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -142,6 +155,18 @@ pub enum Event {
         by: Person,
         pid: u32,
         version: String,
+        /// Number of its claim in the store; makes the record its own, however equal two drivers are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<u64>,
+        /// Somebody's decision to drive although another process may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        take_over: Option<TakeOver>,
+        /// That process may still send what it had announced: nothing is settled or undone before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quiet_until: Option<Timestamp>,
+        /// The generation of each target that this driver holds, by the target's id.
+        #[serde(default, skip_serializing_if = "no_fences")]
+        fences: Arc<BTreeMap<String, u64>>,
     },
     /// Somebody confirmed the hostname that is being moved, or said `--yes`.
     Confirmed {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Disposition, Event, Intent, Outcome, Person, RunId, StepError, Verdict,
+    Disposition, Event, Intent, Outcome, Person, RunId, StepError, TakeOver, Verdict,
     transition::{self, Illegal},
 };
 use crate::{
@@ -218,7 +218,7 @@ pub struct StepRecord {
 }
 
 /// The fold of a run's events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     pub run: RunId,
     pub plan: Arc<Plan>,
@@ -231,6 +231,12 @@ pub struct State {
     pub last_event_at: Timestamp,
     pub generation: u32,
     pub driver: Option<Person>,
+    /// This drive was taken from a process that may still live.
+    pub take_over: Option<TakeOver>,
+    /// Until then nothing is settled or undone: the driver before may still send what it had announced.
+    pub quiet_until: Option<Timestamp>,
+    /// The generation of each target that this driver holds, by the target's id.
+    pub fences: Arc<BTreeMap<String, u64>>,
     pub confirmed: Option<(Person, String)>,
     /// SIGINT, SIGTERM or abort, in this drive.
     pub stop: Option<Stop>,
@@ -302,6 +308,9 @@ impl State {
             last_event_at: at,
             generation: 0,
             driver: None,
+            take_over: None,
+            quiet_until: None,
+            fences: Arc::default(),
             confirmed: None,
             stop: None,
             way_back: None,
@@ -348,7 +357,11 @@ impl State {
         }
         match event {
             Event::Planned { .. } => return Err(Illegal::run("a second plan", event)),
-            Event::DriverAttached { generation, by, .. } => self.attach(*generation, by, event)?,
+            Event::DriverAttached { generation, by, take_over, quiet_until, fences, .. } => {
+                self.attach(*generation, by, event)?;
+                (self.take_over, self.quiet_until) = (take_over.clone(), *quiet_until);
+                self.fences = fences.clone();
+            }
             Event::Confirmed { by, what } => self.confirmed = Some((by.clone(), what.clone())),
             Event::StopRequested { by, abort, reason, undo } => {
                 self.ask_to_stop(Stop { by: by.clone(), abort: *abort, undo: *undo, reason: reason.clone(), at });

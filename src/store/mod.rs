@@ -1,8 +1,30 @@
-//! Where runs are kept: a directory a run, a lock for its driver, a lock for each target.
+//! Where runs are kept, and who may drive them. One protocol on two media: a directory, or a shared object store.
+//!
+//! ```text
+//!  Store ── begin · open · list ──► Kept (a run) ── load · post · driver
+//!    │                                │ claim: only if nobody drives, or to take over
+//!    └─ hold targets ◄── Claim ◄──────┘
+//!                          ├─ journal   whoever was superseded gets no append acknowledged
+//!                          ├─ attend    heartbeats, requests of other terminals, whether somebody took over
+//!                          └─ leave
+//! ```
+//!
+//! The primitive everywhere is *create only if absent*: of two who claim a number, a record or a target, one succeeds.
+//! Never compares the clocks of two machines.
 
-pub mod directory;
-pub mod inbox;
-pub mod lock;
+mod attend;
+mod claim;
+mod directory;
+mod error;
+mod inbox;
+mod kept;
+mod shared;
+mod target;
 
-pub use directory::{RunDirectory, Store, StoreError};
-pub use lock::{DriverLock, Holder};
+pub use attend::Attendance;
+pub use claim::{Claim, Heard};
+pub use directory::write_private;
+pub use error::StoreError;
+pub use inbox::Posted;
+pub use kept::{Kept, Store};
+pub use target::Target;

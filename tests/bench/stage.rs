@@ -93,7 +93,7 @@ impl Stage {
         self.runtime.block_on(journal.append(at, std::slice::from_ref(&self.planned))).unwrap();
         let state = State::begin(at, &self.planned).unwrap();
         let (_sender, directives) = mpsc::channel(1);
-        let driver = engine::Driver { by: person(), pid: 1, version: "bench".into(), first: Vec::new() };
+        let driver = engine::Driver::new(person(), 1, "bench");
         let drive = engine::drive(state, journal, self.context.clone(), driver, directives, Vec::new());
         let (state, journal) = self.runtime.block_on(drive).unwrap();
         let took = begin.elapsed();

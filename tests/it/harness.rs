@@ -163,8 +163,7 @@ impl Stage {
         let observers =
             if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
         self.follow_script(sender.clone());
-        let driver =
-            Driver { by: person("ann"), pid: 1, version: "test".into(), first: std::mem::take(&mut self.first) };
+        let driver = Driver { first: std::mem::take(&mut self.first), ..Driver::new(person("ann"), 1, "test") };
         let (state, journal) =
             engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;
         self.appends = journal.appends;

@@ -9,12 +9,12 @@ use lifeboat::run::{
 
 use crate::{
     harness::at_once,
-    transitions::{at, person},
+    transitions::{at, person, taken_up},
 };
 
 fn events() -> Vec<Event> {
     vec![
-        Event::DriverAttached { generation: 1, by: person("ann"), pid: 7, version: "0.1.0".into() },
+        taken_up(1, person("ann"), 7),
         Event::Confirmed { by: person("ann"), what: "api.contoso.com".into() },
         Event::RunStopped { outcome: Outcome::Interrupted, reason: "stopped by SIGINT".into() },
     ]

@@ -25,6 +25,7 @@ mod report;
 mod runbooks;
 mod shared_state;
 mod sim;
+mod store;
 mod tidy;
 mod transitions;
 mod way_back;

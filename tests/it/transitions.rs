@@ -23,6 +23,12 @@ pub fn person(name: &str) -> Person {
     Person { name: name.into(), host: "here".into(), verified: false, simulated: false }
 }
 
+/// A process of the first version takes a run up.
+pub fn taken_up(generation: u32, by: Person, pid: u32) -> Event {
+    let (version, fences) = ("0.1.0".into(), Arc::default());
+    Event::DriverAttached { generation, by, pid, version, claim: None, take_over: None, quiet_until: None, fences }
+}
+
 pub fn intent() -> Intent {
     let request =
         PlannedRequest { method: "POST".into(), url: "https://arm/restore".into(), headers: vec![], body: None };

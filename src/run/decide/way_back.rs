@@ -1,14 +1,18 @@
 //! The way back: what may still go on once somebody gave up, what is undone next, and how that ends. Pure.
 
+use jiff::Timestamp;
+
 use super::Task;
 use crate::{
     run::{Event, Outcome, State, StepState},
     runbook::Effect,
 };
 
-/// Whether a task of this kind may start now: on the way back only what finds out, and what takes back.
-pub fn may_start(state: &State, task: Task) -> bool {
-    !state.ends_here() && (state.way_back.is_none() || takes_back(task))
+/// Whether a task of this kind may start now: on the way back only what finds out, and what takes back; and that not
+/// while a driver before this one may still send what it had announced.
+pub fn may_start(state: &State, task: Task, now: Timestamp) -> bool {
+    let quiet = takes_back(task) && state.quiet_until.is_some_and(|until| now < until);
+    !state.ends_here() && !quiet && (state.way_back.is_none() || takes_back(task))
 }
 
 /// Whether what runs may be left to itself at a stop: what takes back is what the stop is for.

@@ -27,7 +27,7 @@ fn frozen_by(run: Unfinished, after: usize) -> Others {
     let asked = std::sync::atomic::AtomicUsize::new(0);
     Others::asking(move || {
         let place = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Ok(if place < after { Vec::new() } else { vec![run.clone()] })
+        std::future::ready(Ok(if place < after { Vec::new() } else { vec![run.clone()] }))
     })
 }
 
@@ -80,7 +80,7 @@ async fn backups_that_another_run_needs_are_frozen_also_in_the_middle() {
         }
     }
     let mut stage = Stage::new(Scenario::alive());
-    stage.context = stage.context.beside(Others::asking(|| Err("a journal is torn".to_owned())));
+    stage.context = stage.context.beside(Others::asking(|| std::future::ready(Err("a journal is torn".to_owned()))));
     assert_eq!(stage.perform(PRUNE, arguments()).await.0.unwrap_err().code, "runs-unread");
     assert_eq!(deletes(&stage), 0);
 }
@@ -123,7 +123,7 @@ async fn what_was_deleted_before_a_doubt_is_named_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_says_that_it_does_not_know_what_other_runs_need() {
     let mut stage = Stage::new(Scenario::alive());
-    stage.context = stage.context.beside(Others::asking(|| Err("a journal is torn".to_owned())));
+    stage.context = stage.context.beside(Others::asking(|| std::future::ready(Err("a journal is torn".to_owned()))));
     assert_eq!(codes(&stage.probe(PRUNE, arguments()).await.unwrap(), Severity::Warning), ["runs-unread"]);
 }
 

@@ -15,7 +15,7 @@ use lifeboat::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::transitions::{at, error, intent, operation, person};
+use crate::transitions::{at, error, intent, operation, person, taken_up};
 
 /// A step that does nothing, times out after ten minutes and is tried once.
 pub fn step(id: &str, needs: &[&str]) -> PlannedStep {
@@ -162,7 +162,7 @@ impl Play {
         });
         for place in &state.active {
             if let Some(task) = decide::task(state, *place)
-                && decide::may_start(state, task)
+                && decide::may_start(state, task, self.now)
             {
                 self.live.entry(*place).or_insert(task);
             }
@@ -173,7 +173,7 @@ impl Play {
     pub fn attach(&mut self) {
         self.live.clear();
         let generation = self.state.generation + 1;
-        self.take(Event::DriverAttached { generation, by: person("ann"), pid: 1, version: "test".into() });
+        self.take(taken_up(generation, person("ann"), 1));
         self.settle();
     }
 
@@ -253,7 +253,7 @@ impl Play {
     pub fn go_back_by_another_process(&mut self) {
         self.live.clear();
         let generation = self.state.generation + 1;
-        self.take(Event::DriverAttached { generation, by: person("ann"), pid: 1, version: "test".into() });
+        self.take(taken_up(generation, person("ann"), 1));
         self.go_back();
     }
 

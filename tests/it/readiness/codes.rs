@@ -106,7 +106,7 @@ async fn plan_of(row: &Code) -> Plan {
         "service-looks-alive" => stage.purpose = Purpose::Run,
         "credential-unavailable" => return without_a_token(&stage).await,
         "runs-unread" => {
-            let damaged = Others::asking(|| Err("line 1 is damaged".to_owned()));
+            let damaged = Others::asking(|| std::future::ready(Err("line 1 is damaged".to_owned())));
             return planned(&stage, stage.context().beside(damaged)).await;
         }
         "record-apex" => return with_record(&stage, "@").await,

@@ -298,7 +298,7 @@ impl Tape {
     }
 
     pub fn attach(&mut self, generation: u32) -> &mut Self {
-        self.add(Event::DriverAttached { generation, by: dana(), pid: 4711, version: "0.1.0".to_owned() })
+        self.add(crate::transitions::taken_up(generation, dana(), 4711))
     }
 
     pub fn start(&mut self, step: &str, attempt: u32, minutes: i64, arguments: Value) -> &mut Self {

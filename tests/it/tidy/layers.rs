@@ -52,8 +52,8 @@ const NEVER: &[(&str, &[&str])] = &[
     ("site", &["action", "azure", "cli", "net", "plan", "report", "run", "sim", "store", "style"]),
     ("style", &["action", "azure", "cli", "net", "plan", "report", "run", "runbook", "sim", "site", "store"]),
     ("plan", &["azure", "cli", "net", "report", "sim", "store"]),
-    ("run", &["cli", "net", "report", "sim", "store"]),
-    ("store", &["action", "azure", "cli", "net", "report", "sim"]),
+    ("run", &["cli", "report", "sim", "store"]),
+    ("store", &["action", "azure", "cli", "report", "sim"]),
     ("action", &["cli", "report", "store"]),
     ("azure", &["action", "cli", "plan", "report", "run", "sim", "store", "style"]),
     ("shared_state", &["action", "cli", "plan", "report", "run", "runbook", "sim", "store", "style"]),
@@ -66,6 +66,9 @@ const NEVER: &[(&str, &[&str])] = &[
 const ONLY: &[(&str, &str, &[&str])] = &[
     // An operation is journalled as Azure gave it; a notice becomes an event.
     ("run", "azure", &["azure::Operation", "azure::Notice"]),
+    // A journal may lie in a shared store.
+    ("run", "net", &["net::Objects", "net::ObjectError", "net::objects::Created"]),
+    ("store", "net", &["net::Objects", "net::ObjectError", "net::objects"]),
     // A transport is real or simulated.
     ("net", "sim", &["sim::World"]),
 ];

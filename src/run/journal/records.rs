@@ -1,0 +1,84 @@
+//! Records as they are read: each line is checked against its own sum and against the line before. Pure.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FORMAT, JournalError,
+    chain::{Head, check_sum},
+};
+use crate::run::Event;
+
+/// One line, as it is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub v: u32,
+    /// From 0, without gaps.
+    pub seq: u64,
+    pub at: Timestamp,
+    /// SHA-256 of the line before, without its line feed, lower-case hex.
+    pub prev: String,
+    pub event: Event,
+}
+
+/// What loading a journal gave.
+#[derive(Debug)]
+pub struct Loaded {
+    pub records: Vec<Record>,
+    /// Bytes of a torn last line that were left out.
+    pub torn: usize,
+    pub(super) head: Head,
+}
+
+impl Loaded {
+    /// SHA-256 of the last whole line.
+    pub fn head_hash(&self) -> &str {
+        &self.head.prev
+    }
+}
+
+/// Reads a journal's bytes; `path` is only for messages.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Loaded, JournalError> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut head = Head::start();
+    let mut records = Vec::new();
+    for (number, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let line = &line[..line.len() - 1];
+        records.push(read_line(path, number + 1, line, &head)?);
+        head.pass(line);
+    }
+    if records.is_empty() {
+        return Err(JournalError::Empty { path: path.to_owned() });
+    }
+    Ok(Loaded { records, torn: bytes.len() - whole, head })
+}
+
+/// One line without its line feed, which must follow `head`.
+pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Head) -> Result<Record, JournalError> {
+    #[derive(Deserialize)]
+    struct Sniff {
+        v: u64,
+    }
+    let damaged = |what: String| JournalError::Damaged { path: path.to_owned(), line: line_number, what };
+    let body = check_sum(line);
+    let sniff: Result<Sniff, _> = serde_json::from_slice(line);
+    match (&sniff, body) {
+        (Ok(Sniff { v }), _) if *v > u64::from(FORMAT) => {
+            return Err(JournalError::Newer { path: path.to_owned(), line: line_number, found: *v });
+        }
+        (Err(error), _) => return Err(damaged(format!("it is not a record ({error})"))),
+        (Ok(_), None) => return Err(damaged("its checksum does not match its text".to_owned())),
+        (Ok(_), Some(())) => {}
+    }
+    let record: Record =
+        serde_json::from_slice(line).map_err(|error| damaged(format!("it is not a record ({error})")))?;
+    if record.seq != head.seq {
+        return Err(damaged(format!("number {} expected, {} found", head.seq, record.seq)));
+    }
+    if record.prev != head.prev {
+        return Err(damaged("it does not follow the line before (the hash chain is broken)".to_owned()));
+    }
+    Ok(record)
+}

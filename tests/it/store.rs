@@ -1,0 +1,101 @@
+//! Runs in a directory and in a shared store, in process and on the paused clock: who may drive, what becomes of whoever
+//! may not any more, and that nothing happens twice.
+
+mod driving;
+mod journals;
+mod media;
+
+use std::sync::Arc;
+
+use lifeboat::{
+    cli::operator::simulated_operator,
+    clock::Clock,
+    run::{
+        EngineError, Event, RunId, State, TakeOver,
+        engine::{self, Directive, Driver, Request},
+        lease::Holder,
+    },
+    store::{Claim, Kept, Store, StoreError},
+};
+use object_store::memory::InMemory;
+use tokio::sync::mpsc;
+
+use crate::{
+    harness::{Stage, beginning},
+    transitions::person,
+};
+
+/// A store on either medium.
+pub struct Place {
+    pub store: Store,
+    /// What a shared store's bytes lie in.
+    pub memory: Arc<InMemory>,
+    _directory: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn shared(clock: &Clock) -> Self {
+        let (memory, directory) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
+        let store = Store::objects(memory.clone(), "team/dr", "memory://team/dr", clock.clone());
+        Self { store, memory, _directory: directory }
+    }
+
+    pub fn directory(clock: &Clock) -> Self {
+        let (memory, directory) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
+        let store = Store::directory(directory.path().join("state"), clock.clone());
+        Self { store, memory, _directory: directory }
+    }
+
+    pub fn both(clock: &Clock) -> [Self; 2] {
+        [Self::shared(clock), Self::directory(clock)]
+    }
+}
+
+/// A process of somebody.
+pub fn holder(name: &str) -> Holder {
+    Holder { by: person(name), pid: 7, since: beginning(), nonce: format!("{name}1") }
+}
+
+pub fn run_id() -> RunId {
+    RunId("test-run".into())
+}
+
+/// The plan of a stage as the first record of a new run.
+pub async fn begin(stage: &Stage, store: &Store, name: &str) -> Claim {
+    let claim = store.begin(&run_id(), &holder(name)).await.unwrap();
+    let planned = Event::Planned { run: run_id(), plan: Arc::new(stage.plan().await), by: person(name) };
+    claim.journal(None).await.unwrap().append(stage.clock.now(), &[planned]).await.unwrap();
+    claim
+}
+
+/// Drives under a claim until the end, and leaves.
+pub async fn drive(stage: &Stage, claim: Claim, reason: Option<&str>) -> Result<State, EngineError> {
+    let (state, loaded) = claim.kept.load().await.unwrap();
+    let journal = claim.journal(Some(&loaded)).await.map_err(|error| match error {
+        StoreError::Journal(error) => EngineError::Journal(error),
+        other => panic!("{other}"),
+    })?;
+    let (sender, directives) = mpsc::channel::<Directive>(16);
+    let claim = Arc::new(claim);
+    let attendance = claim.attend(sender.clone());
+    let observers = vec![simulated_operator(stage.clock.clone(), sender)];
+    let take_over =
+        claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason: reason.into() });
+    let by = claim.holder.by.clone();
+    let driver = Driver { claim: Some(claim.number), take_over, ..Driver::new(by, 7, "test") };
+    let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
+    attendance.end().await;
+    Arc::try_unwrap(claim).unwrap().leave().await;
+    driven.map(|(state, _)| state)
+}
+
+/// Posts a request and waits for the answer.
+pub async fn ask(kept: &Kept, clock: &Clock, name: &str, request: Request) -> Result<(), String> {
+    let posted = kept.post(name, &request).await.unwrap();
+    loop {
+        if let Some(answer) = posted.answer().await.unwrap() {
+            return answer;
+        }
+        clock.sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
