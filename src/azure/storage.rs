@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::runbook::ResourceId;
 
-use super::{Arm, AzureError, AzureErrorKind};
+use super::{Arm, AzureError, AzureErrorKind, paged};
 
 pub use super::{
     blob_change::{BlobCondition, BlobContent, LONGEST_CONTENT},
@@ -39,7 +39,7 @@ pub struct Account {
 
 /// The account as ARM tells it.
 pub async fn account(arm: &Arm, id: &ResourceId) -> Result<Account, AzureError> {
-    Ok(told(&arm.get(arm.url(id, "", API_VERSION)).await?.body, id))
+    Ok(told(&arm.get(arm.url(id, "", API_VERSION)).await?.body, id.name()))
 }
 
 /// The account, and when the copy of a geo-redundant one was last whole: what is newer may not survive a failover of the
@@ -52,7 +52,17 @@ pub async fn account_and_last_sync(
     url.query_pairs_mut().append_pair("$expand", "geoReplicationStats");
     let body: Value = arm.get(url).await?.body;
     let last_sync = body.pointer("/properties/geoReplicationStats/lastSyncTime").and_then(Value::as_str);
-    Ok((told(&body, id), last_sync.and_then(|text| text.parse().ok())))
+    Ok((told(&body, id.name()), last_sync.and_then(|text| text.parse().ok())))
+}
+
+/// The account of this name in a subscription, as the list of all of them tells it.
+pub async fn find(arm: &Arm, subscription: &str, name: &str) -> Result<Option<Account>, AzureError> {
+    let path = format!("/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts");
+    let all: Vec<Value> = paged::list(arm, arm.path_url(&path, API_VERSION), "the list of storage accounts").await?;
+    let named = |entry: &&Value| {
+        entry.get("name").and_then(Value::as_str).is_some_and(|other| other.eq_ignore_ascii_case(name))
+    };
+    Ok(all.iter().find(named).map(|entry| told(entry, name)))
 }
 
 /// How many CORS rules the blob service has: any of them breaks backup and restore (azure-facts 1.4).
@@ -61,10 +71,10 @@ pub async fn cors_rules(arm: &Arm, id: &ResourceId) -> Result<usize, AzureError>
     Ok(body.pointer("/properties/cors/corsRules").and_then(Value::as_array).map_or(0, Vec::len))
 }
 
-fn told(body: &Value, id: &ResourceId) -> Account {
+fn told(body: &Value, name: &str) -> Account {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     Account {
-        name: text("/name").unwrap_or_else(|| id.name().to_owned()),
+        name: text("/name").unwrap_or_else(|| name.to_owned()),
         location: text("/location"),
         sku: text("/sku/name"),
         primary_location: text("/properties/primaryLocation"),

@@ -7,6 +7,7 @@ mod backups;
 mod names;
 mod rights;
 mod services;
+mod state;
 mod steps;
 mod storage;
 mod switches;
@@ -30,10 +31,11 @@ pub struct Code {
 }
 
 /// Areas of the table, in the order of the reference.
-pub const AREAS: [(&str, &[Code]); 7] = [
+pub const AREAS: [(&str, &[Code]); 8] = [
     ("Services", services::CODES),
     ("Storage", storage::CODES),
     ("Backups", backups::CODES),
+    ("Where runs are kept", state::CODES),
     ("Names", names::CODES),
     ("Other switches of traffic", switches::CODES),
     ("Rights, locks and limits", rights::CODES),

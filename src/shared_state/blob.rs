@@ -62,8 +62,12 @@ pub(super) fn open(
     Ok(Arc::new(store))
 }
 
-/// The part of a URL behind its question mark.
 fn signature(text: &SecretString) -> Result<AzureCredential, Unusable> {
+    pairs(text).map(AzureCredential::SASToken)
+}
+
+/// Of the part of a URL behind its question mark.
+pub(super) fn pairs(text: &SecretString) -> Result<Vec<(String, String)>, Unusable> {
     let hint = "store the part of the URL behind `?`, beginning with `sv=` or `se=`";
     let wrong = |what: &str| Unusable::new(format!("the shared access signature {what}"), hint);
     if text.expose_secret().contains("://") {
@@ -73,7 +77,7 @@ fn signature(text: &SecretString) -> Result<AzureCredential, Unusable> {
     if !pairs.iter().any(|(name, _)| name == "sig") {
         return Err(wrong("is none: it has no `sig`"));
     }
-    Ok(AzureCredential::SASToken(pairs))
+    Ok(pairs)
 }
 
 /// A token for every request, from where all the others of the site come.

@@ -11,7 +11,9 @@
 mod amazon;
 mod blob;
 mod google;
+mod look;
 mod open;
 mod transport;
 
+pub use look::{Granted, granted, look};
 pub use open::{Access, Unusable, open};

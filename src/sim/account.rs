@@ -1,7 +1,7 @@
 //! The storage account through the resource manager.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     arm::{self, Place},
@@ -36,6 +36,14 @@ pub(super) fn answer(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>
     }
 }
 
+/// All of the subscription, which is one.
+pub(super) fn all(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
+    if incoming.method != Method::GET {
+        return arm::no_method(incoming);
+    }
+    Reply::json(StatusCode::OK, &json!({ "value": [shown(desk, incoming)] }))
+}
+
 fn id(desk: &Desk<'_>) -> String {
     let storage = &desk.scenario.storage;
     format!(
@@ -45,6 +53,10 @@ fn id(desk: &Desk<'_>) -> String {
 }
 
 fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
+    Reply::json(StatusCode::OK, &shown(desk, incoming))
+}
+
+fn shown(desk: &Desk<'_>, incoming: &Incoming) -> Value {
     let storage = &desk.scenario.storage;
     let reach = &storage.reach;
     let available = if desk.is_lost(&storage.location) || !reach.available { "unavailable" } else { "available" };
@@ -88,7 +100,7 @@ fn account(desk: &Desk<'_>, incoming: &Incoming) -> Reply {
             });
         }
     }
-    Reply::json(StatusCode::OK, &account)
+    account
 }
 
 fn blob_service(desk: &Desk<'_>) -> Reply {

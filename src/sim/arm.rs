@@ -140,6 +140,9 @@ fn of_subscription(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> R
     if place.is(&["Microsoft.ApiManagement", "deletedservices"]) {
         return apim_lists::deleted(desk, incoming);
     }
+    if place.is(&["Microsoft.Storage", "storageAccounts"]) {
+        return account::all(desk, incoming);
+    }
     no_route(incoming)
 }
 

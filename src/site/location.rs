@@ -106,13 +106,18 @@ impl Location {
 }
 
 impl Container {
+    /// On this machine: an emulator's.
+    pub fn is_local(&self) -> bool {
+        is_loopback(&self.endpoint)
+    }
+
     /// Whether the endpoint is Azure's own, or this machine's: nobody else may be sent a token of the site.
     /// `pattern`: the site's `endpoints.blob`, with `{account}`.
     pub fn may_have_token(&self, pattern: &str) -> bool {
         let own = pattern.replace("{account}", &self.account);
         let host = Url::parse(&self.endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
         let is_azure = |host: String| BLOB_DOMAINS.iter().any(|domain| host.ends_with(&format!(".{domain}")));
-        own.trim_end_matches('/') == self.endpoint || is_loopback(&self.endpoint) || host.is_some_and(is_azure)
+        own.trim_end_matches('/') == self.endpoint || self.is_local() || host.is_some_and(is_azure)
     }
 }
 

@@ -73,7 +73,7 @@ FILES = {
         ]
     },
     "storage.json": {
-        f"{STORAGE}/storage.json": ["StorageAccounts_GetProperties", "StorageAccounts_ListKeys"],
+        f"{STORAGE}/storage.json": ["StorageAccounts_GetProperties", "StorageAccounts_List", "StorageAccounts_ListKeys"],
         f"{STORAGE}/blob.json": ["BlobServices_GetServiceProperties", "BlobContainers_Get", "BlobContainers_List"],
     },
     "resourcehealth.json": {

@@ -55,6 +55,7 @@ const OPERATIONS: &[&str] = &[
     "resources/ResourceGroups_Get",
     "storage/BlobServices_GetServiceProperties",
     "storage/StorageAccounts_GetProperties",
+    "storage/StorageAccounts_List",
     "storage/StorageAccounts_ListKeys",
     "trafficmanager/Endpoints_Update",
     "trafficmanager/Profiles_Get",

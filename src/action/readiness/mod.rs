@@ -19,6 +19,7 @@ mod resemblance;
 mod rights;
 mod roles;
 mod services;
+mod state;
 mod storage;
 mod subjects;
 mod throttling;

@@ -15,6 +15,7 @@ use super::{
     resemblance::{self, Known},
     rights::{self, SeenRights},
     services::{self, SeenService, SeenStandby},
+    state::{self, SeenState},
     storage::{self, SeenAccount},
     subjects::{Probed, Subjects, chosen},
     throttling,
@@ -31,6 +32,7 @@ pub struct Observed {
     groups: Vec<SeenGroup>,
     rights: Vec<SeenRights>,
     locks: Vec<Finding>,
+    state: Option<SeenState>,
 }
 
 /// Reads only. Cancel safe.
@@ -40,7 +42,7 @@ pub async fn observe(subjects: &Subjects, context: &Context) -> Observed {
     }
     let asker = Asker::new(context);
     let asker = &asker;
-    let (standbys, actives, accounts, zones, groups, rights, locks) = tokio::join!(
+    let (standbys, actives, accounts, zones, groups, rights, locks, state) = tokio::join!(
         at_once(subjects.standbys.iter().map(|standby| services::observe_standby(asker, standby))),
         at_once(subjects.actives.iter().map(|active| services::observe_active(asker, active))),
         at_once(subjects.accounts.iter().map(|account| storage::observe(asker, account))),
@@ -48,8 +50,9 @@ pub async fn observe(subjects: &Subjects, context: &Context) -> Observed {
         groups::observe(asker, subjects),
         rights::look(asker, subjects),
         locks::look(asker, subjects),
+        state::observe(asker, subjects),
     );
-    Observed { standbys, actives, accounts, zones, groups, rights, locks }
+    Observed { standbys, actives, accounts, zones, groups, rights, locks, state }
 }
 
 /// What stands in the way, told once. `probed`: what the steps' own probes gave.
@@ -84,6 +87,7 @@ pub fn judge(
             .iter()
             .flat_map(|account| storage::judge(account, (region, subjects.access.as_deref()), &backups, now)),
     );
+    findings.extend(observed.state.iter().flat_map(|state| state::judge(state, region, &observed.accounts, now)));
     findings.extend(groups::judge(&observed.groups, region));
     findings.extend(observed.zones.iter().filter_map(names::judge_delegation));
     findings.extend(names::judge_ttl(probed, rto, now));

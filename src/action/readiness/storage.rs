@@ -23,6 +23,13 @@ pub struct SeenAccount {
     cors: Seen<usize>,
 }
 
+impl SeenAccount {
+    /// None: it did not answer.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.answer.as_ref().ok().map(|(account, _)| account)
+    }
+}
+
 pub async fn observe(asker: &Asker<'_>, account: &Subject) -> SeenAccount {
     let id = &account.id;
     let (account, cors) = tokio::join!(
@@ -80,7 +87,7 @@ fn cors(name: &str, seen: &Seen<usize>) -> Option<Finding> {
     Some(finding.seen(seen.at))
 }
 
-fn is_in(account: &Account, active: Option<&str>) -> bool {
+pub(super) fn is_in(account: &Account, active: Option<&str>) -> bool {
     let location = account.primary_location.as_deref().or(account.location.as_deref());
     matches!((location, active), (Some(here), Some(there)) if same_region(here, there))
 }

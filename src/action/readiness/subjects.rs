@@ -165,6 +165,13 @@ impl Subjects {
         Some(standby)
     }
 
+    /// Every subscription that the plan reaches into, once.
+    pub fn subscriptions(&self) -> BTreeSet<&str> {
+        let actives = self.actives.iter().chain(&self.accounts).map(|subject| subject.id.subscription());
+        let standbys = self.standbys.iter().map(|standby| standby.subject.id.subscription());
+        actives.chain(standbys).chain(self.rights.values().map(|(id, _)| id.subscription())).collect()
+    }
+
     /// Whether a scope is that of a service that is lost or leaving.
     pub fn is_active(&self, folded: &str) -> bool {
         self.actives.iter().any(|active| active.id.folded() == folded)

@@ -106,6 +106,8 @@ async fn calls_of_no_runbook(log: &Log) {
     log.listen(&stage.world);
     let arm = &stage.context().arm;
     storage::list_keys(arm, &id(STORAGE)).await.unwrap();
+    let subscription = SUBSCRIPTION.rsplit('/').next().unwrap();
+    assert!(storage::find(arm, subscription, "stcontosodr").await.unwrap().is_some());
     let zone = id(PRIVATE_ZONE);
     dns::zone(arm, &zone).await.unwrap();
     let record = dns::cname(arm, &zone, "api").await.unwrap();

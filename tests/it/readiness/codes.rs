@@ -4,9 +4,10 @@ use std::{fmt::Write, sync::Arc};
 
 use lifeboat::{
     action::{Context, Others},
+    azure::Environment,
     plan,
     runbook::{Mode, bind},
-    site::{Credential, SecretReference},
+    site::{Credential, Location, SecretReference, StateCredential},
 };
 
 use super::*;
@@ -110,6 +111,7 @@ async fn plan_of(row: &Code) -> Plan {
             return planned(&stage, stage.context().beside(damaged)).await;
         }
         "record-apex" => return with_record(&stage, "@").await,
+        code if code.starts_with("state-") => return with_state(&stage, code).await,
         _ => {}
     }
     look(&stage).await
@@ -130,6 +132,30 @@ async fn without_a_token(stage: &Stage) -> Plan {
     site.credential = Credential::Token(SecretReference::Env("NO_SUCH_TOKEN".to_owned()));
     let context = Context::simulated(stage.world.clone(), Arc::new(site), stage.clock.clone(), std::env::temp_dir());
     planned(stage, context.unwrap()).await
+}
+
+/// The same site with its runs elsewhere.
+async fn with_state(stage: &Stage, code: &str) -> Plan {
+    let blob = "https://stcontosodr.blob.core.windows.net";
+    let (state, signature) = match code {
+        "state-unreadable" => (format!("{blob}/no-such-container"), None),
+        "state-read-only" => (format!("{blob}/apim-backups/runs"), Some("sp=rl&se=2030-01-01&sig=x")),
+        "state-credential-ends" => (format!("{blob}/apim-backups/runs"), Some("sp=rwdl&se=2026-11-23T12:00:00Z&sig=x")),
+        "state-region" => (format!("{blob}/apim-backups/runs"), None),
+        "state-region-unknown" => ("https://stelsewhere.blob.core.windows.net/runs".to_owned(), None),
+        "state-elsewhere" => ("s3://contoso-dr/runs".to_owned(), None),
+        other => panic!("{other} has no state here"),
+    };
+    let mut site = stage.world.site();
+    site.state = Some(Location::parse(&state).unwrap());
+    site.state_credential = signature.map(|_| StateCredential::Sas(SecretReference::Env("SAS".to_owned())));
+    let signature = signature.map(|signature| ("SAS".to_owned(), signature.to_owned()));
+    let context =
+        Context::simulated(stage.world.clone(), Arc::new(site), stage.clock.clone(), std::env::temp_dir()).unwrap();
+    let plan = planned(stage, Context { environment: Environment::of(signature), ..context }).await;
+    let written = stage.world.requests().into_iter().find(|request| request.method != "GET");
+    assert_eq!(written.map(|request| request.url), None);
+    plan
 }
 
 async fn planned(stage: &Stage, context: Context) -> Plan {
