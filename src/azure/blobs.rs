@@ -88,9 +88,9 @@ impl Blobs {
                 url.query_pairs_mut().append_pair("marker", &marker);
             }
             let body = self.get(&exchange, url, crate::net::http::DEFAULT_MAX_BODY).await?;
-            let page = Page::read(&body)?;
-            blobs.extend(page.blobs.blob.into_iter().map(BlobItem::from));
-            match page.next_marker.filter(|next| !next.is_empty()) {
+            let (page, next_marker) = listed(&body)?;
+            blobs.extend(page);
+            match next_marker {
                 None => return Ok(blobs),
                 Some(next) if next == marker => return Err(malformed("the listing's next page is the same page")),
                 Some(next) => marker = next,
@@ -199,6 +199,16 @@ fn within(base: &Url, segments: &[&str]) -> Url {
         path.pop_if_empty().extend(segments);
     }
     url
+}
+
+/// One page of a listing: its blobs, and the marker of the next page. Pure; public for the fuzz targets.
+///
+/// # Errors
+/// [`AzureErrorKind::Malformed`].
+pub fn listed(body: &[u8]) -> Result<(Vec<BlobItem>, Option<String>), AzureError> {
+    let page = Page::read(body)?;
+    let next_marker = page.next_marker.filter(|next| !next.is_empty());
+    Ok((page.blobs.blob.into_iter().map(BlobItem::from).collect(), next_marker))
 }
 
 pub(super) fn malformed(message: &str) -> AzureError {

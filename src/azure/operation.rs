@@ -6,6 +6,7 @@
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
 use crate::net::HttpResponse;
 
@@ -67,12 +68,21 @@ pub async fn look(arm: &Arm, operation: &Operation) -> Result<OperationState, Az
         arm.note(format!("the operation cannot be followed: {error}; the resource itself is read instead"));
         return Ok(OperationState::Lost);
     }
+    let response = arm.look(url.clone()).await?;
+    judge(arm, &url, &response)
+}
+
+/// What an answer to a look at `url` says. Asks nobody: `arm` only lends its clock, and its words for a refusal.
+/// Public for the fuzz targets, which give it every answer that there can be.
+///
+/// # Errors
+/// As [`look`].
+pub fn judge(arm: &Arm, url: &Url, response: &HttpResponse) -> Result<OperationState, AzureError> {
     let method = http::Method::GET;
-    let what = arm::describe(&method, &url);
-    let response = arm.look(url).await?;
+    let what = arm::describe(&method, url);
     let retry_after_s = arm.retry_after_s(&response.headers);
     if response.status.is_client_error() || response.status.is_server_error() {
-        return judge_refusal(arm.refusal(&method, &what, &response), &response, retry_after_s);
+        return judge_refusal(arm.refusal(&method, &what, response), response, retry_after_s);
     }
     let running = OperationState::Running { retry_after_s };
     let body = match arm::parse(&response.body) {

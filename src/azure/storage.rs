@@ -10,7 +10,7 @@ use super::{Arm, AzureError, AzureErrorKind, paged};
 
 pub use super::{
     blob_change::{BlobCondition, BlobContent, LONGEST_CONTENT},
-    blobs::{BlobItem, Blobs, SCOPE},
+    blobs::{BlobItem, Blobs, SCOPE, listed},
 };
 
 /// Of Microsoft.Storage.

@@ -12,6 +12,7 @@ mod decide;
 mod docs;
 mod engine;
 mod faults;
+mod fuzz;
 mod harness;
 mod journal;
 mod net;

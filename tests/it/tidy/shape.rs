@@ -35,7 +35,14 @@ const EMPTY_NAMES: &[&str] = &[
 const UNFINISHED: &[&str] = &["unimplemented!", "todo!", "dbg!", "#[ignore", "#![allow", "#[allow"];
 
 /// Every file that is a crate of its own.
-const ROOTS: &[&str] = &["src/lib.rs", "src/main.rs", "tests/it/main.rs", "tests/bench/main.rs"];
+const ROOTS: &[&str] = &[
+    "src/lib.rs",
+    "src/main.rs",
+    "tests/it/main.rs",
+    "tests/bench/main.rs",
+    "tests/fuzz/src/lib.rs",
+    "tests/fuzz/src/main.rs",
+];
 
 fn all() -> Vec<Source> {
     let mut all = sources("src");
