@@ -103,6 +103,13 @@ pub async fn must_be_able(arguments: &TakeBackup, context: &Context) -> Result<(
     }
 }
 
+/// Name and creation of the newest usable backup of the service, or of the one that the step names.
+pub async fn newest(arguments: &TakeBackup, context: &Context) -> Result<Option<(String, Timestamp)>, AzureError> {
+    let mut listed = list(arguments, context).await?;
+    listed.retain(|blob| arguments.name.as_ref().is_none_or(|name| *name == blob.name));
+    Ok(usable(&listed, context.clock.now()).chosen.map(|chosen| (chosen.name, chosen.created)))
+}
+
 /// When the newest usable backup of the service other than `own` was made. None: there is none.
 pub async fn newest_before(
     arguments: &TakeBackup,

@@ -168,29 +168,31 @@ pub async fn settle(
     }
 }
 
-/// Takes a done step back. Only what is reversible can be.
+/// Takes a step back, done or half made. Only what is reversible can be. `outputs`: none when it never came to its end;
+/// then the call's last intent says what was there before.
 pub async fn undo(
     kind: ActionKind,
     call: &Call,
     context: &Context,
-    outputs: &Map<String, Value>,
+    outputs: Option<&Map<String, Value>>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
+    let given = &call.arguments;
     match kind {
         ActionKind::SetTtl => {
-            flip_undo::undo(&read::<SetTtl>(kind, &call.arguments)?.into(), context, outputs, record).await
+            flip_undo::undo(&read::<SetTtl>(kind, given)?.into(), call, context, outputs, record).await
         }
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
-            flip_undo::undo(&read::<FlipCname>(kind, &call.arguments)?.into(), context, outputs, record).await
+            flip_undo::undo(&read::<FlipCname>(kind, given)?.into(), call, context, outputs, record).await
         }
         ActionKind::Backup => Ok(take_backup::undo(outputs)),
         ActionKind::SetEndpoints => {
-            let change = read::<SetEndpoints>(kind, &call.arguments)?.into();
-            Box::pin(pool_settle::undo(&change, context, outputs, record)).await
+            let change = read::<SetEndpoints>(kind, given)?.into();
+            Box::pin(pool_settle::undo(&change, call, context, outputs, record)).await
         }
         ActionKind::SetOrigin => {
-            let change = read::<SetOrigin>(kind, &call.arguments)?.into();
-            Box::pin(pool_settle::undo(&change, context, outputs, record)).await
+            let change = read::<SetOrigin>(kind, given)?.into();
+            Box::pin(pool_settle::undo(&change, call, context, outputs, record)).await
         }
         ActionKind::ConfirmOutage
         | ActionKind::VerifyStandby
@@ -204,13 +206,53 @@ pub async fn undo(
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
-        | ActionKind::Wait => Err(StepError::new(
-            Disposition::Final,
-            "cannot-be-undone",
-            format!("{kind} cannot be undone"),
-            "the report says what it did; take it back by hand where that is wanted",
-        )),
+        | ActionKind::Wait => Err(cannot_be_undone(kind)),
     }
+}
+
+/// Whether what could not be undone is back all the same. Reads only.
+pub async fn settle_undo(
+    kind: ActionKind,
+    call: &Call,
+    context: &Context,
+    outputs: Option<&Map<String, Value>>,
+) -> Result<Verdict, StepError> {
+    let given = &call.arguments;
+    match kind {
+        ActionKind::SetTtl => flip_undo::settle(&read::<SetTtl>(kind, given)?.into(), call, context, outputs).await,
+        ActionKind::FlipCname | ActionKind::FlipPrivateCname => {
+            flip_undo::settle(&read::<FlipCname>(kind, given)?.into(), call, context, outputs).await
+        }
+        ActionKind::SetEndpoints => {
+            pool_settle::settle_undo(&read::<SetEndpoints>(kind, given)?.into(), call, context, outputs).await
+        }
+        ActionKind::SetOrigin => {
+            pool_settle::settle_undo(&read::<SetOrigin>(kind, given)?.into(), call, context, outputs).await
+        }
+        ActionKind::Backup
+        | ActionKind::ConfirmOutage
+        | ActionKind::VerifyStandby
+        | ActionKind::FindLatest
+        | ActionKind::Prune
+        | ActionKind::Restore
+        | ActionKind::VerifyRestore
+        | ActionKind::Compare
+        | ActionKind::GatewayHealth
+        | ActionKind::VerifyPropagation
+        | ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Wait => Err(cannot_be_undone(kind)),
+    }
+}
+
+fn cannot_be_undone(kind: ActionKind) -> StepError {
+    StepError::new(
+        Disposition::Final,
+        "cannot-be-undone",
+        format!("{kind} cannot be undone"),
+        "the report says what it did; take it back by hand where that is wanted",
+    )
 }
 
 /// The catalogue's effect, or a milder one that the arguments allow. The other arguments may still be expressions.

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     Call, Context, Done, Recorder,
+    adoption::{agreed, refuted},
     cname_change::Change,
     cname_notes::{About, Before, Content, MOST_METADATA, without_notes},
     error,
@@ -21,7 +22,7 @@ use crate::{
     },
     net::Delivery,
     plan::facts::{Finding, Probe},
-    run::{Disposition, Intent, StepError, Verdict},
+    run::{Disposition, Intent, StepError, Verdict, inquiry::Seen},
 };
 
 /// A stale `ETag` with equal content is tried again this often: each time somebody else wrote the same thing at once.
@@ -174,6 +175,25 @@ pub async fn settle(change: &Change, context: &Context, intent: Option<&Intent>)
                  this run and plan again"
                 .to_owned(),
     })
+}
+
+/// Whether the record is as the change wants it, whoever made it so. Reads only.
+pub async fn adopt(change: &Change, call: &Call, context: &Context) -> Result<Seen, StepError> {
+    check(change)?;
+    let current =
+        dns::cname(&context.arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
+    if !change.is_there(&current) {
+        let (name, found, wanted) = (change.hostname(&current), Content::of(&current).shown(), change.shown(&current));
+        return Ok(refuted(format!("{name} is {found}; wanted: {wanted}")));
+    }
+    let earlier = call.earlier.as_ref().and_then(|intent| Before::deserialize(&intent.before).ok());
+    let planned = Content::planned(&call.planned);
+    let before = earlier.unwrap_or_else(|| match planned {
+        Some(content) => Before { content, ..Before::of(&current) },
+        None => Before::noted(&current, &context.run, change.about()),
+    });
+    let Done { outputs, evidence } = done(change, context, &before, &current);
+    Ok(agreed(outputs, evidence))
 }
 
 fn shown_time(time: jiff::Timestamp) -> String {

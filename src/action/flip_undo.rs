@@ -1,10 +1,11 @@
 //! The way back of `dns.flip-cname`, `private-dns.flip-cname` and `dns.set-ttl`: what the change replaced, if that is
 //! still as this run left it. A TTL goes back without moving the target, and a target without losing the note of a TTL.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, Done, Recorder,
+    Call, Context, Done, Recorder,
     cname_change::{Change, seconds},
     cname_notes::{About, Before, Content, Noted, folded, without_notes},
     error,
@@ -17,22 +18,54 @@ use crate::{
         dns::{self, CnameRecord},
     },
     net::Delivery,
-    run::{Disposition, Intent, StepError, state::BY_HAND},
+    run::{
+        Disposition, Intent, StepError, Verdict,
+        state::{BY_HAND, FOUND},
+    },
     runbook::span,
 };
 
 /// Puts back what was there, if the record is still as this run left it. An error says which command would do it by
-/// hand.
+/// hand, and what the record was when it was last read.
 pub async fn undo(
     change: &Change,
+    call: &Call,
     context: &Context,
-    outputs: &Map<String, Value>,
+    outputs: Option<&Map<String, Value>>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
-    let previous = Previous::of(change, outputs)?;
-    put_back(change, &previous, context, record).await.map_err(|mut step| {
+    let previous = Previous::of(change, outputs, call.earlier.as_deref())?;
+    let mut found = None;
+    let put_back = put_back(change, &previous, context, &mut found, record).await;
+    put_back.map_err(|mut step| {
         step.details.insert(BY_HAND.to_owned(), previous.by_hand(change, &context.arm).into());
+        if let Some(found) = found {
+            step.details.insert(FOUND.to_owned(), found.shown().into());
+        }
         step
+    })
+}
+
+/// Whether the record is back, after undoing had failed. Reads only.
+pub async fn settle(
+    change: &Change,
+    call: &Call,
+    context: &Context,
+    outputs: Option<&Map<String, Value>>,
+) -> Result<Verdict, StepError> {
+    let previous = Previous::of(change, outputs, call.earlier.as_deref())?;
+    let current =
+        dns::cname(&context.arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
+    let (name, shown) = (change.hostname(&current), Content::of(&current).shown());
+    if previous.is_back(&current) {
+        return Ok(Verdict::Happened { outputs: Map::new() });
+    }
+    if previous.is_ours(change, &current, &context.run) {
+        return Ok(Verdict::DidNotHappen { reason: format!("{name} is still as this run left it: {shown}") });
+    }
+    Ok(Verdict::Unknown {
+        reason: format!("{name} is neither as it was nor as this run left it: {shown}"),
+        remedy: "somebody else changed it since: find out who (the zone's activity log) and what is right".to_owned(),
     })
 }
 
@@ -40,20 +73,26 @@ async fn put_back(
     change: &Change,
     previous: &Previous,
     context: &Context,
+    found: &mut Option<Content>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
     let arm = context.arm.noting(record.sink());
     for _ in 0..MOST_TRIES {
         let current =
             dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
-        let by = Noted::on(&current.metadata, change.about());
+        *found = Some(Content::of(&current));
+        let noted = Noted::on(&current.metadata, change.about()).is_of(&context.run);
         let back = previous.is_back(&current);
-        if back && !by.is_of(&context.run) {
+        if back && !noted {
             return Ok(undone(change, &current));
         }
-        let ours = is_as_left(change, &current) && (by.run.is_none() || by.is_of(&context.run));
-        if !ours && !back {
-            return Err(not_ours(change, &current));
+        if !back && !previous.is_ours(change, &current, &context.run) {
+            // A request that was never known to have been taken, and nothing of it is there.
+            return if previous.was_done || noted {
+                Err(not_ours(change, &current))
+            } else {
+                Ok(undone(change, &current))
+            };
         }
         let Some(etag) = current.etag.clone() else { return Err(no_etag(change)) };
         let wanted = CnameRecord {
@@ -86,22 +125,27 @@ async fn put_back(
     ))
 }
 
-/// What the change replaced, as the step's outputs have it.
+/// What the change replaced: as the step's outputs have it, else as it was right before the last request.
 struct Previous {
     /// None: the change was only of the TTL, and the target is left alone.
     target: Option<String>,
     /// Seconds.
     ttl: u32,
+    /// False: the step never came to its end.
+    was_done: bool,
 }
 
 impl Previous {
-    fn of(change: &Change, outputs: &Map<String, Value>) -> Result<Self, StepError> {
-        let text = |name: &str| outputs.get(name).and_then(Value::as_str);
-        let target = text("previous_target").map(folded);
+    fn of(change: &Change, outputs: Option<&Map<String, Value>>, earlier: Option<&Intent>) -> Result<Self, StepError> {
+        let text = |name: &str| outputs?.get(name).and_then(Value::as_str);
+        let before = earlier.and_then(|intent| Before::deserialize(&intent.before).ok()).map(|before| before.content);
+        let target = text("previous_target").map(folded).or_else(|| before.as_ref()?.target.clone());
         let ttl = text("previous_ttl").and_then(|text| span::parse(text).ok()).map(seconds);
+        let ttl = ttl.or_else(|| Some(before.as_ref()?.ttl));
+        let was_done = outputs.is_some();
         match (change.about(), target, ttl) {
-            (About::Target, Some(target), Some(ttl)) => Ok(Self { target: Some(target), ttl }),
-            (About::Ttl, _, Some(ttl)) => Ok(Self { target: None, ttl }),
+            (About::Target, Some(target), Some(ttl)) => Ok(Self { target: Some(target), ttl, was_done }),
+            (About::Ttl, _, Some(ttl)) => Ok(Self { target: None, ttl, was_done }),
             (About::Target | About::Ttl, _, _) => Err(StepError::new(
                 Disposition::Final,
                 "previous-unknown",
@@ -109,6 +153,17 @@ impl Previous {
                 "put the record back by hand",
             )),
         }
+    }
+
+    /// As this run left it. What was never known to have been taken is only known by our note on it.
+    fn is_ours(&self, change: &Change, current: &CnameRecord, run: &str) -> bool {
+        let by = Noted::on(&current.metadata, change.about());
+        is_as_left(change, current)
+            && if self.was_done {
+                by.run.is_none() || by.is_of(run)
+            } else {
+                by.is_of(run) || change.is_ours(current, run)
+            }
     }
 
     /// A PATCH leaves the metadata alone, which `az network dns record-set cname set-record` does not.

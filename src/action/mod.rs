@@ -13,6 +13,7 @@
 //! - An error after `intend` whose outcome is unknown is [`crate::run::Disposition::InDoubt`], never retryable.
 //! - `settle` only reads, and says what became of an intent.
 
+mod adoption;
 mod approval;
 pub mod arguments;
 mod backup_probe;
@@ -61,8 +62,9 @@ mod verify_standby;
 mod wait;
 mod whose;
 
+pub use adoption::adopt;
 pub use confirm_outage::LOOKS_ALIVE;
 pub use context::{Call, Context, Done};
-pub use dispatch::{effect, expected, follow, perform, probe, settle, undo};
+pub use dispatch::{effect, expected, follow, perform, probe, settle, settle_undo, undo};
 pub use others::{Others, Unfinished};
 pub use recorder::{Message, Recorder};

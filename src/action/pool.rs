@@ -257,6 +257,22 @@ impl PoolChange {
         (names(set), names(unset))
     }
 
+    /// Names of the members that are not as they were before.
+    pub fn not_back(&self, seen: &Seen, previous: &Settings) -> Vec<String> {
+        let is_back =
+            |name: &str| seen.member(name).is_some_and(|member| Some(&member.setting) == previous.get(&folded(name)));
+        self.wishes.iter().map(|wish| wish.name.clone()).filter(|name| !is_back(name)).collect()
+    }
+
+    /// The members that it names, as they are: `` `east` enabled, priority 1; `west` gone ``.
+    pub fn shown(&self, seen: &Seen) -> String {
+        let one = |wish: &Wish| {
+            let setting = seen.member(&wish.name).map_or_else(|| "gone".to_owned(), |member| member.setting.shown());
+            format!("`{}` {setting}", wish.name)
+        };
+        self.wishes.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+
     /// One line for people.
     pub fn summary(&self, seen: &Seen) -> String {
         let subject = seen.hostname.clone().unwrap_or_else(|| self.pool.shown());

@@ -194,7 +194,7 @@ fn changed(change: &PoolChange, seen: &Seen, previous: &Settings) -> StepError {
     told_apart(step, &set, &unset)
 }
 
-fn unreadable(change: &PoolChange, failure: &AzureError) -> StepError {
+pub fn unreadable(change: &PoolChange, failure: &AzureError) -> StepError {
     let mut step = error::from_read(&change.pool.shown(), failure);
     if failure.kind == AzureErrorKind::NotFound {
         "profile-not-found".clone_into(&mut step.code);

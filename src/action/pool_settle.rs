@@ -5,17 +5,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, Done, Recorder, error,
+    Call, Context, Done, Recorder, adoption, error,
     fact::{after, note},
     long_change::{SETTLE_INTERVAL, SETTLE_WINDOW},
     pool::{Before, PoolChange, Seen, Settings, folded, quoted, settings_in, told_apart},
     pool_azure::{Ended, watch},
-    pool_change::{failed, read},
+    pool_change::{failed, read, unreadable},
 };
 use crate::{
-    azure::{AzureError, Operation, OperationState, operation},
+    azure::{Arm, AzureError, Operation, OperationState, operation},
     net::Delivery,
-    run::{Disposition, Intent, StepError, Verdict},
+    run::{
+        Disposition, Intent, StepError, Verdict, inquiry,
+        state::{BY_HAND, FOUND},
+    },
 };
 
 /// A member whose way back got no answer is read again, and sent again if it has not moved, this often.
@@ -139,29 +142,139 @@ fn unreachable_verdict(change: &PoolChange, why: &str) -> Verdict {
     }
 }
 
-/// Puts the previous values back, last member first, where they are still as this step left them.
+/// Whether every member is as the change wants it, whoever made it so. Reads only.
+pub async fn adopt(change: &PoolChange, call: &Call, context: &Context) -> Result<inquiry::Seen, StepError> {
+    let seen = change.pool.read(&context.arm).await.map_err(|failure| unreadable(change, &failure))?;
+    if seen.members.iter().any(|member| member.is_busy) {
+        return Ok(adoption::seen(Verdict::GoesOn { operation: None }, json!(null)));
+    }
+    let previous = change.previous(call.earlier.as_deref(), &call.planned, &seen);
+    let (set, unset) = change.set_and_unset(&seen, &previous);
+    if !unset.is_empty() || set.len() != change.wishes.len() {
+        let shown = change.shown(&seen);
+        return Ok(adoption::refuted(format!("set: {}; not set: {}; it is: {shown}", quoted(&set), quoted(&unset))));
+    }
+    let now = change.found(&seen);
+    let outputs = change.outputs(seen.hostname.as_deref(), &now, &previous);
+    Ok(adoption::agreed(outputs, json!({ "before": previous, "after": now })))
+}
+
+/// Puts the previous values back, last member first, where they are still as this step left them. An error says which
+/// commands would do it by hand, and what was there when it was last read.
 pub async fn undo(
     change: &PoolChange,
+    call: &Call,
     context: &Context,
-    outputs: &Map<String, Value>,
+    outputs: Option<&Map<String, Value>>,
     record: &Recorder,
 ) -> Result<Done, StepError> {
-    let arm = context.arm.noting(record.sink());
-    let previous = settings_in(outputs.get("previous")).filter(|settings| settings.len() == change.wishes.len());
-    let Some(previous) = previous else {
-        return Err(StepError::new(
+    let previous = previous(change, outputs, call.earlier.as_deref())?;
+    if outputs.is_none() && nothing_is_ours(change, context, &previous, record).await? {
+        let evidence = json!({ "why": "no member is as this step would have left it" });
+        return Ok(Done { outputs: Map::new(), evidence });
+    }
+    match put_all_back(change, context, &previous, record).await {
+        Ok(done) => Ok(done),
+        Err(error) => Err(with_world(change, &context.arm, &previous, error).await),
+    }
+}
+
+/// Whether every member is back, after undoing had failed. Reads only.
+pub async fn settle_undo(
+    change: &PoolChange,
+    call: &Call,
+    context: &Context,
+    outputs: Option<&Map<String, Value>>,
+) -> Result<Verdict, StepError> {
+    let previous = previous(change, outputs, call.earlier.as_deref())?;
+    let seen = match change.pool.read(&context.arm).await {
+        Ok(seen) => seen,
+        Err(failure) => return Ok(unreachable_verdict(change, &failure.to_string())),
+    };
+    if seen.members.iter().any(|member| member.is_busy) {
+        return Ok(Verdict::GoesOn { operation: None });
+    }
+    let left = change.not_back(&seen, &previous);
+    let strangers = change.strangers(&seen, &previous);
+    Ok(if left.is_empty() {
+        Verdict::Happened { outputs: Map::new() }
+    } else if strangers.is_empty() {
+        Verdict::DidNotHappen { reason: format!("still as this run left it: {}", quoted(&left)) }
+    } else {
+        Verdict::Unknown {
+            reason: format!("{} is not as this run left it: {}", change.pool.shown(), strangers.join("; ")),
+            remedy: "somebody else changed it since: find out who (the profile's activity log) and what is right"
+                .to_owned(),
+        }
+    })
+}
+
+/// What was there before: as the step's outputs have it, else as it was before its first request.
+fn previous(
+    change: &PoolChange,
+    outputs: Option<&Map<String, Value>>,
+    earlier: Option<&Intent>,
+) -> Result<Settings, StepError> {
+    let whole = |settings: &Settings| settings.len() == change.wishes.len();
+    let told = outputs.and_then(|outputs| settings_in(outputs.get("previous"))).filter(whole);
+    let noted = || earlier.and_then(before).map(|before| before.previous).filter(whole);
+    told.or_else(noted).ok_or_else(|| {
+        StepError::new(
             Disposition::Final,
             "previous-unknown",
             format!("the journal does not say what {} was before", change.pool.shown()),
             "put it back by hand",
-        ));
-    };
+        )
+    })
+}
+
+/// A step that never came to its end has left no member behind as it wanted it, whoever changed what since.
+async fn nothing_is_ours(
+    change: &PoolChange,
+    context: &Context,
+    previous: &Settings,
+    record: &Recorder,
+) -> Result<bool, StepError> {
+    let seen = read(change, &context.arm, context, record).await?;
+    let not_back = change.not_back(&seen, previous);
+    let (set, _) = change.set_and_unset(&seen, previous);
+    Ok(!not_back.iter().any(|name| set.contains(name)))
+}
+
+/// What is there now, and the commands that would put back what is not, last member first.
+async fn with_world(change: &PoolChange, arm: &Arm, previous: &Settings, mut error: StepError) -> StepError {
+    let seen = change.pool.read(arm).await.ok();
+    let wishes = change.wishes.iter().rev().filter(|wish| {
+        let found = seen.as_ref().and_then(|seen| seen.member(&wish.name));
+        found.is_none_or(|member| previous.get(&folded(&wish.name)) != Some(&member.setting))
+    });
+    let commands: Vec<String> = wishes
+        .filter_map(|wish| {
+            let request = change.pool.request(arm, wish, previous.get(&folded(&wish.name))?);
+            let body = request.body.unwrap_or_default();
+            Some(format!("az rest --method patch --url '{}' --body '{body}'", request.url))
+        })
+        .collect();
+    error.details.insert(BY_HAND.to_owned(), json!(commands));
+    if let Some(seen) = seen {
+        error.details.insert(FOUND.to_owned(), json!(change.shown(&seen)));
+    }
+    error
+}
+
+async fn put_all_back(
+    change: &PoolChange,
+    context: &Context,
+    previous: &Settings,
+    record: &Recorder,
+) -> Result<Done, StepError> {
+    let arm = context.arm.noting(record.sink());
     for place in (0..change.wishes.len()).rev() {
-        put_back(change, place, context, &arm, &previous, record).await?;
+        put_back(change, place, context, &arm, previous, record).await?;
     }
     let seen = read(change, &arm, context, record).await?;
     let now = change.found(&seen);
-    let outputs = change.outputs(seen.hostname.as_deref(), &now, &change.wanted(&previous));
+    let outputs = change.outputs(seen.hostname.as_deref(), &now, &change.wanted(previous));
     Ok(Done { outputs, evidence: json!({ "after": now }) })
 }
 
@@ -170,7 +283,7 @@ async fn put_back(
     change: &PoolChange,
     place: usize,
     context: &Context,
-    arm: &crate::azure::Arm,
+    arm: &Arm,
     previous: &Settings,
     record: &Recorder,
 ) -> Result<(), StepError> {

@@ -6,25 +6,29 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Call, Context, Done, Recorder,
+    Call, Context, Done, Recorder, adoption,
     arguments::{Backup, Restore},
     change_ready::{judge_account, judge_backup, judge_service},
     choose::Candidate,
+    content_words::{counts, first, told},
     error,
     fact::Facts,
     long_change::{self, Before, Change, ChangeKind, Patience, Sent, Settled},
-    serving, standing, storage_reach, verify_standby,
+    serving,
+    standing::{self, Standing},
+    storage_reach, verify_restore, verify_standby,
 };
 use crate::{
     azure::{
         Arm, AzureError, Operation, apim,
+        apim_content::list_content,
         storage::{self, Account},
     },
     plan::{
         facts::{Finding, Probe},
         live,
     },
-    run::{Intent, StepError, Verdict},
+    run::{Intent, StepError, Verdict, inquiry::Seen},
     runbook::ResourceId,
 };
 
@@ -131,6 +135,53 @@ pub async fn settle(
         }
         Settled::Verdict(verdict) => verdict,
     })
+}
+
+/// Whether a person has restored the backup: the service is idle, has changed since, and holds what the manifest of the
+/// backup names. Reads only.
+pub async fn adopt(arguments: &Restore, call: &Call, context: &Context) -> Result<Seen, StepError> {
+    let (name, backup) = (arguments.service.name(), &arguments.backup);
+    let earlier = call.earlier.as_ref().and_then(|intent| Before::of(&arguments.change(), intent).ok());
+    let service = apim::get_service(&context.arm, &arguments.service)
+        .await
+        .map_err(|failure| verify_standby::unreadable(&arguments.service, &failure))?;
+    let pairs = [("service", json!(arguments.service)), ("operation", Value::Null)];
+    let outputs: Map<String, Value> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    match Standing::of(&service) {
+        Standing::Busy(_) => return Ok(adoption::seen(Verdict::GoesOn { operation: None }, Value::Null)),
+        Standing::Broken(state) => return Ok(adoption::refuted(format!("{name} is in the state {state}"))),
+        Standing::Idle => {}
+    }
+    let planned = call.planned.iter().find(|fact| fact.name == "service.etag").and_then(|fact| fact.value.as_str());
+    let then = earlier.as_ref().and_then(|before| before.etag.as_deref()).or(planned);
+    if then.is_some() && then == service.etag() {
+        return Ok(adoption::refuted(format!(
+            "{name} is idle and as it was before this run: nothing was restored into it"
+        )));
+    }
+    let wanted = match verify_restore::wanted(backup, context).await {
+        Ok(wanted) => wanted,
+        // What it holds stays a person's word: only `settle` takes that.
+        Err(StepError { code, message, .. }) if code == verify_restore::MISSING => {
+            let remedy = "no probe can tell a restored service from an empty one then: let the run restore it";
+            let seen = adoption::untold(format!("{name} is idle and was changed since, but {message}"), remedy);
+            return Ok(Seen { outputs, ..seen });
+        }
+        Err(failure) => return Err(failure),
+    };
+    let found = Box::pin(list_content(&context.arm, &arguments.service))
+        .await
+        .map_err(|failure| error::from_read(&format!("what {name} holds"), &failure))?;
+    let lacking = told(&wanted.diff(&found), first);
+    if !lacking.is_empty() {
+        let reason = format!("{name} lacks what the manifest of `{}` names: {lacking}", backup.name);
+        return Ok(Seen { outputs, ..adoption::refuted(reason) });
+    }
+    let evidence = json!({
+        "backup": backup.name, "etag_before": then, "after": standing::evidence(&service),
+        "wanted": counts(&wanted), "found": counts(&found),
+    });
+    Ok(adoption::agreed(outputs, evidence))
 }
 
 fn done(change: &Change<'_>, context: &Context, ended: &long_change::Ended, before: &Before) -> Done {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, Done, Recorder,
+    Call, Context, Done, Recorder, adoption,
     arguments::{Backup, TakeBackup, WhenBusy},
     backup_probe::{self, named},
     choose::{self, LIFETIME},
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     azure::{Arm, AzureError, AzureErrorKind, Operation, apim, inventory, storage::BlobItem},
-    run::{Disposition, Intent, StepError, Verdict},
+    run::{Disposition, Intent, StepError, Verdict, inquiry::Seen},
     runbook::span,
 };
 
@@ -138,9 +138,36 @@ pub async fn settle(
     })
 }
 
+/// Whether a person has taken a backup since the plan: of the name that the step would give it, else the newest of the
+/// service. Reads only, and writes no manifest beside it.
+pub async fn adopt(arguments: &TakeBackup, call: &Call, context: &Context) -> Result<Seen, StepError> {
+    let place = format!("the backups in {}/{}", arguments.storage.name(), arguments.container);
+    let unread = |failure: AzureError| error::from_read(&place, &failure);
+    let since = call.planned.iter().map(|fact| fact.observed_at).min();
+    let Some((name, created)) = backup_probe::newest(arguments, context).await.map_err(unread)? else {
+        return Ok(adoption::refuted(format!("there is no usable backup among {place}")));
+    };
+    if since.is_some_and(|since| created < since) {
+        return Ok(adoption::refuted(format!("the newest of {place} is `{name}` of {created}, older than the plan")));
+    }
+    let content = None;
+    let before =
+        Before { etag: None, provisioning_state: None, backup: name.clone(), sent_at: created, sent: true, content };
+    let (blob, described) = arguments.look(context, &before).await.map_err(unread)?;
+    let Some(blob) = blob else { return Ok(adoption::refuted(format!("the backup `{name}` is gone"))) };
+    let newest = backup_probe::newest_before(arguments, context, &name).await.map_err(unread)?;
+    let mut outputs = outputs(arguments, context, None, &before, &blob, newest);
+    // How long it took is not known, and a manifest that is not there is not promised.
+    outputs.remove("duration");
+    if !described {
+        outputs.remove("manifest");
+    }
+    Ok(adoption::agreed(outputs, json!({ "backup": name, "size": blob.size, "described": described })))
+}
+
 /// A backup takes nothing away, and a blob that might be restored is not deleted in passing.
-pub fn undo(outputs: &Map<String, Value>) -> Done {
-    let kept = outputs.get("name").cloned().unwrap_or_default();
+pub fn undo(outputs: Option<&Map<String, Value>>) -> Done {
+    let kept = outputs.and_then(|outputs| outputs.get("name")).cloned().unwrap_or_default();
     let why =
         "a backup changes nothing that could be taken back; it stays where it is, and backup.prune takes it in time";
     Done { outputs: Map::new(), evidence: json!({ "kept": kept, "why": why }) }

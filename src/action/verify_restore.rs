@@ -81,10 +81,11 @@ pub async fn perform(arguments: &VerifyRestore, context: &Context, record: &Reco
     Ok(Done { outputs, evidence })
 }
 
-const MISSING: &str = "manifest-missing";
+/// Code of the error that nothing names what a backup holds.
+pub const MISSING: &str = "manifest-missing";
 
 /// What the backup holds, from the manifest that came with it, else from the one beside it.
-async fn wanted(backup: &Backup, context: &Context) -> Result<ContentNames, StepError> {
+pub async fn wanted(backup: &Backup, context: &Context) -> Result<ContentNames, StepError> {
     let there: Option<Value> = match &backup.manifest_data {
         Some(manifest) => Some(manifest.clone()),
         None => manifest::read(&context.blobs, &backup.account, &backup.container, &backup.name)

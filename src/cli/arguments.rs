@@ -56,7 +56,7 @@ pub enum Verb {
     Run(RunArguments),
     /// Rehearse: a run in drill mode, whose traffic goes to a shadow name
     Drill(RunArguments),
-    /// Go on with a run from wherever it stopped
+    /// Go on with a run from wherever it stopped, or lift its pause
     Resume {
         run: String,
         #[command(flatten)]
@@ -75,12 +75,17 @@ pub enum Verb {
     /// Refuse a step that waits for approval
     Reject(Decision),
     /// Go on without a step that only reads and has failed or waits: a decision that every report shows first
-    Skip {
+    Skip(Ruling),
+    /// Count what a person did for a step that changes the world, once a probe has seen it: every report says so
+    Adopt(Ruling),
+    /// Answer for a step in doubt, or for an undo that is stuck, where no probe can tell: the last resort
+    Settle(SettleArguments),
+    /// Hold a run before its next step; what runs goes on, and `lifeboat resume` lifts it
+    Pause {
         run: String,
-        step: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
-        reason: String,
+        reason: Option<String>,
     },
     /// List runs
     Runs,
@@ -238,6 +243,37 @@ pub struct AbortArguments {
     pub undo: bool,
     /// With --undo: do not ask for the hostname that is put back
     #[arg(long, requires = "undo")]
+    pub yes: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Ruling {
+    pub run: String,
+    pub step: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("word").required(true).args(["happened", "did_not_happen"]))]
+pub struct SettleArguments {
+    pub run: String,
+    pub step: String,
+    /// What was sent has happened; for an undo: what was changed is back
+    #[arg(long)]
+    pub happened: bool,
+    /// What was sent has not happened and cannot any more: the step may start again
+    #[arg(long)]
+    pub did_not_happen: bool,
+    /// How it is known, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// With --happened: an output that later steps need and no probe can tell; JSON where it is some, else text
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "did_not_happen")]
+    pub output: Vec<(String, String)>,
+    /// Do not ask for the name of the step
+    #[arg(long)]
     pub yes: bool,
 }
 

@@ -30,10 +30,25 @@ fn word(plan: &Plan) -> String {
     moved_hostname(plan).unwrap_or_else(|| plan.name.clone())
 }
 
+/// Before a person's word counts in place of a probe's: the step's name is typed.
+pub fn confirm_word(session: &Session, step: &str, word: &str, yes: bool) -> Result<(), Failure> {
+    let why = format!("From here on the run takes it that step {step} {word}.");
+    asked(session, &why, step, &format!("whether step {step} {word}"), yes)
+}
+
 fn consent(session: &Session, word: &str, question: &str, yes: bool, simulated: bool) -> Result<Event, Failure> {
+    asked(session, "This changes the world.", word, question, yes)?;
+    let user = session.machine.user.clone();
+    Ok(if yes {
+        Event::Confirmed { by: Person { simulated, ..user }, what: format!("--yes, for {word}") }
+    } else {
+        Event::Confirmed { by: user, what: word.to_owned() }
+    })
+}
+
+fn asked(session: &Session, why: &str, word: &str, question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
-        let by = Person { simulated, ..session.machine.user.clone() };
-        return Ok(Event::Confirmed { by, what: format!("--yes, for {word}") });
+        return Ok(());
     }
     if !session.machine.stdin_terminal {
         return Err(Failure::refused(
@@ -41,12 +56,12 @@ fn consent(session: &Session, word: &str, question: &str, yes: bool, simulated: 
             "add --yes when a script shall go on without asking, or run it in a terminal",
         ));
     }
-    eprint!("This changes the world. Type {word} to go on: ");
+    eprint!("{why} Type {word} to go on: ");
     let _best_effort = std::io::stderr().flush();
     let mut typed = String::new();
     let read = std::io::stdin().lock().read_line(&mut typed);
     if read.is_ok() && typed.trim() == word {
-        return Ok(Event::Confirmed { by: session.machine.user.clone(), what: word.to_owned() });
+        return Ok(());
     }
     Err(Failure::refused(
         format!("`{}` is not `{word}`", typed.trim()),

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Exit, Failure, Session, operator::simulated_operator, others::others, world::Scene};
 use crate::{
+    action::Context,
     report::{
         Standing, Summary, json, lines,
         live::{Canvas, Live},
@@ -51,16 +52,7 @@ pub struct Drive {
 pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     let Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next } = drive;
     let run = state.run.clone();
-    let restore_timeout = state
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.action == ActionKind::Restore)
-        .map(|step| step.timeout)
-        .max()
-        .unwrap_or(ActionKind::Restore.entry().timeout);
-    let context = scene.context.clone().beside(others(store, Some(run.clone())));
-    let context = Arc::new(context.for_run(&*run.0, restore_timeout));
+    let context = Arc::new(context(&scene, &state, store));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
     let asks_here = session.machine.stdin_terminal && !session.json() && !operator;
@@ -92,6 +84,14 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
     print_summary(session, &state, scene.clock.now(), scene.simulation.is_none());
     Ok(exit(&state, scene.clock.now()))
+}
+
+/// The world as the actions of a run see it.
+pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
+    let restores = state.plan.steps.iter().filter(|step| step.action == ActionKind::Restore);
+    let restore_timeout = restores.map(|step| step.timeout).max().unwrap_or(ActionKind::Restore.entry().timeout);
+    let beside = scene.context.clone().beside(others(store, Some(state.run.clone())));
+    beside.for_run(&*state.run.0, restore_timeout)
 }
 
 /// What shows the run while it is driven.

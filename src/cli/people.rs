@@ -1,10 +1,13 @@
-//! `approve`, `reject`, `skip` and `abort`: to the process that drives the run, or, when nobody does, straight into the journal.
+//! `approve`, `reject`, `skip`, `adopt`, `settle`, `pause` and `abort`: to the process that drives the run, or, when nobody
+//! does, straight into the journal.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::Value;
+
 use super::{
     Exit, Failure, Session,
-    arguments::{AbortArguments, Decision},
+    arguments::{AbortArguments, Decision, Ruling, SettleArguments},
     confirm,
     drive::{self, Drive},
     machine::Machine,
@@ -15,14 +18,18 @@ use crate::{
     report::{Standing, way_back},
     run::{
         Event, State,
-        engine::{Request, event_for},
+        engine::{Request, Response, Subject, respond},
     },
     runbook::StepId,
-    store::{Claim, Kept, StoreError},
+    store::{Claim, Kept, Store, StoreError},
 };
 
 /// The driver looks every 200 ms, in a shared store every second; a machine under load may need some seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A driver that looks at the world first may wait until a lost request can no longer arrive (two minutes), and then read
+/// what a service holds.
+const LONGEST_LOOK: Duration = Duration::from_mins(10);
 
 /// How often its answer is looked for.
 const ANSWER_POLL: Duration = Duration::from_millis(100);
@@ -32,45 +39,98 @@ pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Res
     let comment = decision.comment;
     let request = if approve { Request::Approve { step, by, comment } } else { Request::Refuse { step, by, comment } };
     let word = if approve { "approved" } else { "refused" };
-    ask(session, &decision.run, &decision.step, request, word).await
+    ask(session, &decision.run, request, &format!("{word}: step {} of run {}", decision.step, decision.run)).await
 }
 
-pub async fn skip(session: &Session, run: &str, step: &str, reason: &str) -> Result<Exit, Failure> {
-    let reason = super::reason(reason, "--reason")?;
-    let request = Request::Skip { step: StepId::new(step), by: session.machine.user.clone(), reason };
-    ask(session, run, step, request, "skipped").await
+pub async fn skip(session: &Session, Ruling { run, step, reason }: Ruling) -> Result<Exit, Failure> {
+    let reason = super::reason(&reason, "--reason")?;
+    let request = Request::Skip { step: StepId::new(&step), by: session.machine.user.clone(), reason };
+    ask(session, &run, request, &format!("skipped: step {step} of run {run}")).await
+}
+
+pub async fn adopt(session: &Session, Ruling { run, step, reason }: Ruling) -> Result<Exit, Failure> {
+    let reason = super::reason(&reason, "--reason")?;
+    let request = Request::Adopt { step: StepId::new(&step), by: session.machine.user.clone(), reason };
+    ask(session, &run, request, &format!("adopted: step {step} of run {run}; a probe agrees")).await
+}
+
+/// A person answers for what no probe can tell. Asked for as a run is: nothing is sent to Azure, but what follows is.
+pub async fn settle(session: &Session, arguments: SettleArguments) -> Result<Exit, Failure> {
+    let SettleArguments { run, step, happened, did_not_happen: _, reason, output, yes } = arguments;
+    let reason = super::reason(&reason, "--reason")?;
+    let outputs = output.into_iter().map(|(name, value)| (name, given(&value))).collect();
+    let word = if happened { "happened" } else { "did not happen" };
+    confirm::confirm_word(session, &step, word, yes)?;
+    let (by, step) = (session.machine.user.clone(), StepId::new(&step));
+    let done = format!("settled: step {step} of run {run} {word}");
+    ask(session, &run, Request::Settle { step, by, reason, happened, outputs }, &done).await
+}
+
+/// The value of an output as JSON where it is some, else as text.
+fn given(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+pub async fn pause(session: &Session, run: &str, reason: Option<&str>) -> Result<Exit, Failure> {
+    let reason = reason.map(|reason| super::reason(reason, "--reason")).transpose()?;
+    let request = Request::Pause { by: session.machine.user.clone(), reason };
+    ask(session, run, request, &format!("paused: run {run}; what runs goes on, nothing more starts")).await
+}
+
+/// Lifts the pause of a run that somebody drives; of one that is not paused, `driven` says that nobody else can go on.
+pub async fn lift(session: &Session, kept: &Kept, driven: StoreError) -> Result<Exit, Failure> {
+    let (state, _) = kept.load().await?;
+    if state.hold.is_none() {
+        return Err(driven.into());
+    }
+    send(kept, &Request::Resume { by: session.machine.user.clone() }).await?;
+    print(&format!("run {} goes on; the pause is lifted", kept.run()))
 }
 
 /// Brings a request to the run: into its journal when nobody drives it, else to whoever does.
-async fn ask(session: &Session, run: &str, step: &str, request: Request, word: &str) -> Result<Exit, Failure> {
-    let kept = world::store(session, None)?.open(run).await?;
+async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Result<Exit, Failure> {
+    let store = world::store(session, None)?;
+    let kept = store.open(run).await?;
+    if request.looks() {
+        eprintln!("looking at what is there; this may take some minutes");
+    }
     match kept.claim(&session.machine.holder(Clock::Wall.now()), false).await {
         Ok(claim) => {
-            let recorded = record(&claim, request).await;
+            let recorded = record(session, store, &claim, request).await;
             claim.leave().await;
             recorded?;
         }
         Err(StoreError::Driven { .. }) => {
             send(&kept, &request).await?;
-            print(&format!("{word}: step {step} of run {run}"))?;
+            print(done)?;
             return Ok(Exit::Done);
         }
         Err(error) => return Err(error.into()),
     }
-    print(&format!("{word}: step {step} of run {run}; nobody drives it now"))?;
+    print(&format!("{done}; nobody drives it now"))?;
     eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));
     Ok(Exit::Done)
 }
 
 /// Nobody drives the run: the event goes into the journal, under a claim of its own.
-async fn record(claim: &Claim, request: Request) -> Result<(), Failure> {
+async fn record(session: &Session, store: Store, claim: &Claim, request: Request) -> Result<(), Failure> {
     let run = claim.kept.run();
     let (mut state, loaded) = claim.kept.load().await?;
     let hint = format!("`lifeboat status {run}` shows what waits");
+    let refused = |reason: String| Failure::refused(reason, hint.clone());
     if state.is_over() {
-        return Err(Failure::refused(format!("run `{run}` is over"), hint));
+        return Err(refused(format!("run `{run}` is over")));
     }
-    let event = event_for(&state, request).map_err(|reason| Failure::refused(reason, hint))?;
+    let event = match respond(&state, request).map_err(refused)? {
+        Response::Take(event) => event,
+        Response::Look(inquiry) => {
+            let scene = world::reopen(session, &state.plan, &claim.kept).await?;
+            let context = drive::context(&scene, &state, store);
+            let place = inquiry.place(&state).map_err(refused)?;
+            let seen = Subject::of(&state, place).look(inquiry.claim, &context).await;
+            inquiry.conclude(&state, seen).map_err(refused)?
+        }
+    };
     // The run's own clock may be a simulated one that is ahead of the wall.
     let at = Clock::Wall.now().max(state.last_event_at);
     state.apply(at, &event).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
@@ -83,13 +143,14 @@ async fn send(kept: &Kept, request: &Request) -> Result<(), Failure> {
     let run = kept.run();
     let name = format!("{}-{}", Clock::Wall.now().as_millisecond(), Machine::random_suffix());
     let posted = kept.post(&name, request).await?;
+    let patience = if request.looks() { LONGEST_LOOK } else { LONGEST_WAIT };
     let began = Clock::Wall.moment();
     loop {
         if let Some(answer) = posted.answer().await? {
             return answer
                 .map_err(|reason| Failure::refused(reason, format!("`lifeboat status {run}` shows what waits")));
         }
-        if Clock::Wall.since(&began) > LONGEST_WAIT {
+        if Clock::Wall.since(&began) > patience {
             let taken = if posted.withdraw().await {
                 "it was taken back"
             } else {
@@ -104,7 +165,8 @@ async fn send(kept: &Kept, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// Ends a run: through its driver, or by driving it just far enough to write the end down, or to undo what was done.
+/// Ends a run: through its driver, or by driving it just far enough to write the end down, or to undo what was done. Says
+/// before it acts what is left behind.
 pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit, Failure> {
     let AbortArguments { run, reason, undo, yes } = arguments;
     let reason = super::reason(&reason, "--reason")?;
@@ -115,9 +177,10 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
     let claim = match kept.claim(&session.machine.holder(Clock::Wall.now()), false).await {
         Ok(claim) => claim,
         Err(StoreError::Driven { .. }) => {
+            let (state, _) = kept.load().await?;
+            preview(session, &state, Standing::Driven, undo, simulated);
             if undo {
-                let (state, _) = kept.load().await?;
-                agree(session, &state, Standing::Driven, yes, simulated)?;
+                agree(session, &state, yes, simulated)?;
             }
             send(&kept, &Request::Stop { by, abort: true, reason, undo }).await?;
             let (doing, tells) = if undo { (" and undone", "how it goes") } else { ("", "what is left behind") };
@@ -135,9 +198,10 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
             format!("`lifeboat status {run}` shows how it ended"),
         ));
     }
+    preview(session, &state, Standing::of(&state, Some(false)), undo, simulated);
     let mut first = Vec::new();
     if undo {
-        first.extend(agree(session, &state, Standing::of(&state, Some(false)), yes, simulated)?);
+        first.extend(agree(session, &state, yes, simulated)?);
     }
     first.push(Event::StopRequested { by, abort: true, reason, undo });
     let scene = world::reopen(session, &state.plan, &kept).await?;
@@ -148,17 +212,15 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
     drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next }).await
 }
 
-/// Says what would be undone and what is left behind, then asks; the event that records the consent.
-fn agree(
-    session: &Session,
-    state: &State,
-    standing: Standing,
-    yes: bool,
-    simulated: bool,
-) -> Result<Option<Event>, Failure> {
+/// Says what would be undone, and what is left behind.
+fn preview(session: &Session, state: &State, standing: Standing, undo: bool, simulated: bool) {
     let now = Clock::Wall.now().max(state.last_event_at);
     let commands = session.commands(!simulated);
-    eprint!("{}", way_back::preview(state, standing, now, &commands, &session.machine.style()));
+    eprint!("{}", way_back::preview(state, standing, now, undo, &commands, &session.machine.style()));
+}
+
+/// Asks whether it shall be undone; the event that records the consent. Nothing is asked when there is nothing to undo.
+fn agree(session: &Session, state: &State, yes: bool, simulated: bool) -> Result<Option<Event>, Failure> {
     if state.steps.iter().all(|record| record.changes == 0) {
         return Ok(None);
     }

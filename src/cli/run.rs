@@ -8,7 +8,7 @@ use super::{
     confirm,
     drive::{self, Drive},
     machine::Machine,
-    plan, targets, world,
+    people, plan, targets, world,
 };
 use crate::{
     clock::Clock,
@@ -92,7 +92,11 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
     let store = world::store(session, None)?;
     let kept = store.open(run).await?;
     // The claim first: what is read under it cannot move any more.
-    let claim = kept.claim(&session.machine.holder(Clock::Wall.now()), reason.is_some()).await?;
+    let claim = match kept.claim(&session.machine.holder(Clock::Wall.now()), reason.is_some()).await {
+        Ok(claim) => claim,
+        Err(error @ StoreError::Driven { .. }) => return people::lift(session, &kept, error).await,
+        Err(error) => return Err(error.into()),
+    };
     let (state, loaded) = kept.load().await?;
     if loaded.torn > 0 {
         eprintln!(
@@ -114,6 +118,9 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
     let mut first = Vec::new();
     if state.confirmed.is_none() {
         first.extend(confirm::confirm(session, &state.plan, yes, simulated)?);
+    }
+    if state.hold.is_some() {
+        first.push(Event::PauseLifted { by: session.machine.user.clone() });
     }
     let fences = targets::hold(&store, &claim, &state.plan, simulated).await?;
     let take_over = claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason });

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Standing,
     step::word,
-    story::{Sentence, Voice, Weight, tell},
+    story::{Sentence, Voice, Weight, person, tell},
 };
 use crate::{
     plan::Plan,
@@ -56,6 +56,8 @@ pub struct Board {
     /// Approvals that wait for an answer.
     asking: BTreeSet<usize>,
     stopping: bool,
+    /// Who holds it.
+    paused: Option<String>,
     queue: VecDeque<Line>,
     /// Good news that found no room.
     dropped: usize,
@@ -90,10 +92,12 @@ impl Board {
             pending: BTreeSet::new(),
             asking: BTreeSet::new(),
             stopping: false,
+            paused: None,
             queue: VecDeque::new(),
             dropped: 0,
         };
         board.look_at_all(state);
+        board.paused = state.hold.as_ref().map(|hold| person(&hold.by));
         board
     }
 
@@ -104,13 +108,14 @@ impl Board {
                 self.push(Line::Sentence(sentence));
             }
         }
-        match step_of(event).and_then(|step| state.place(step)) {
+        match event.step().and_then(|step| state.place(step)) {
             Some(place) => self.look(state, place),
             None => self.look_at_all(state),
         }
         self.finished = state.finished;
         self.failed = state.failed.len();
         self.stopping = state.stop.is_some();
+        self.paused = state.hold.as_ref().map(|hold| person(&hold.by));
     }
 
     pub fn say(&mut self, line: &str) {
@@ -248,6 +253,9 @@ impl Board {
         if self.failed > 0 {
             parts.push((Symbol::Failed, format!("{} failed", self.failed)));
         }
+        if let Some(by) = &self.paused {
+            parts.push((Symbol::Waiting, format!("paused by {}", one_line(by))));
+        }
         if self.stopping {
             parts.push((Symbol::Warning, "stopping".to_owned()));
         }
@@ -345,31 +353,5 @@ fn print(page: &mut Page, sentence: &Sentence, wide: usize) {
     page.hang(&lead, &text);
     if let Some(hint) = &sentence.hint {
         page.hang(&format!("      {} ", style.mark(Symbol::Arrow)), hint);
-    }
-}
-
-/// The step that an event is about; none: the run as a whole.
-fn step_of(event: &Event) -> Option<&crate::runbook::StepId> {
-    match event {
-        Event::StepStarted { step, .. }
-        | Event::ChangeIntended { step, .. }
-        | Event::OperationAccepted { step, .. }
-        | Event::StepNoted { step, .. }
-        | Event::StepSucceeded { step, .. }
-        | Event::StepFailed { step, .. }
-        | Event::StepSkipped { step, .. }
-        | Event::StepInDoubt { step, .. }
-        | Event::StepSettled { step, .. }
-        | Event::ApprovalGiven { step, .. }
-        | Event::ApprovalRefused { step, .. }
-        | Event::UndoStarted { step }
-        | Event::UndoIntended { step, .. }
-        | Event::UndoSucceeded { step, .. }
-        | Event::UndoFailed { step, .. } => Some(step),
-        Event::Planned { .. }
-        | Event::DriverAttached { .. }
-        | Event::Confirmed { .. }
-        | Event::StopRequested { .. }
-        | Event::RunStopped { .. } => None,
     }
 }

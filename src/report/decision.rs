@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::story::person;
 use crate::{
-    run::{State, StepState},
+    run::{State, state::Ruling},
     runbook::StepId,
     style::{moment, one_line},
 };
 
-/// Somebody's decision to go on although a step said otherwise, or could not say.
+/// Somebody's decision against what a step said, or in place of what it could not say or do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Override {
     pub kind: Kind,
@@ -31,6 +31,14 @@ pub enum Kind {
     Forced,
     /// A step that proves something was left out.
     Skipped,
+    /// A person did what the step is for; a probe agreed.
+    Adopted,
+    /// A person's word that what was in doubt has happened; no probe could tell.
+    SettledHappened,
+    /// A person's word that it has not.
+    SettledDidNotHappen,
+    /// A person's word that what could not be undone is back.
+    SettledUndone,
 }
 
 /// All of them, the oldest first.
@@ -42,42 +50,36 @@ pub fn overrides(state: &State) -> Vec<Override> {
         reason: forced.reason.clone(),
         at: None,
     });
-    let mut skips: Vec<Override> = state
-        .steps
-        .iter()
-        .zip(&state.plan.steps)
-        .filter_map(|(record, planned)| match &record.state {
-            StepState::Skipped { reason, by: Some(by) } => Some(Override {
-                kind: Kind::Skipped,
-                step: Some(planned.id.clone()),
-                by: person(by),
-                reason: reason.clone(),
-                at: record.ended_at,
-            }),
-            StepState::Skipped { by: None, .. }
-            | StepState::Pending { .. }
-            | StepState::Running { .. }
-            | StepState::Waiting { .. }
-            | StepState::InDoubt { .. }
-            | StepState::Succeeded { .. }
-            | StepState::Failed { .. }
-            | StepState::Undoing { .. }
-            | StepState::Undone
-            | StepState::UndoFailed { .. } => None,
-        })
-        .collect();
-    skips.sort_by_key(|skip| skip.at);
-    forced.chain(skips).collect()
+    let decided = state.decided.iter().map(|decided| Override {
+        kind: match decided.ruling {
+            Ruling::Skipped => Kind::Skipped,
+            Ruling::Adopted => Kind::Adopted,
+            Ruling::Happened => Kind::SettledHappened,
+            Ruling::DidNotHappen => Kind::SettledDidNotHappen,
+            Ruling::TakenBack => Kind::SettledUndone,
+        },
+        step: Some(state.planned(decided.place).id.clone()),
+        by: person(&decided.by),
+        reason: decided.reason.clone(),
+        at: Some(decided.at),
+    });
+    forced.chain(decided).collect()
 }
 
 impl Override {
     /// One line: `forced by dana@jump-1: "seen on the status page"`.
     pub fn sentence(&self) -> String {
         let at = self.at.map(|at| format!(" at {}", moment(at))).unwrap_or_default();
-        let what = match (self.kind, &self.step) {
-            (Kind::Skipped, Some(step)) => format!("step {step} was skipped"),
-            (Kind::Skipped, None) => "a step was skipped".to_owned(),
-            (Kind::Forced, _) => "forced".to_owned(),
+        let step = self.step.as_ref().map_or_else(|| "a step".to_owned(), |step| format!("step {step}"));
+        let what = match self.kind {
+            Kind::Forced => "forced".to_owned(),
+            Kind::Skipped => format!("{step} was skipped"),
+            Kind::Adopted => format!("{step} was done by hand, as a probe saw, and adopted"),
+            Kind::SettledHappened => format!("{step} has happened: a person's word, which no probe could check, given"),
+            Kind::SettledDidNotHappen => {
+                format!("{step} has not happened: a person's word, which no probe could check, given")
+            }
+            Kind::SettledUndone => format!("{step} is taken back: a person's word, which no probe could check, given"),
         };
         format!("{what} by {}{at}: \"{}\"", one_line(&self.by), one_line(&self.reason))
     }

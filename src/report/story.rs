@@ -1,11 +1,13 @@
 //! One sentence an event: what a person reads, in the live view and in plain lines alike.
 
+mod of_run;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Commands, Standing, pools};
+use super::{Commands, pools};
 use crate::{
-    run::{Event, Intent, Outcome, Person, State, StepError, StepState, TakeOver, Verdict},
+    run::{Event, Intent, Person, State, StepError, StepState, Verdict, Word},
     runbook::{ActionKind, StepId},
     style::{Symbol, duration, one_line, time},
 };
@@ -57,13 +59,16 @@ impl Sentence {
 pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<Sentence> {
     let sentence = match event {
         Event::DriverAttached { .. } => {
-            let mut sentences = vec![run_event(event)];
+            let mut sentences = vec![of_run::tell(event)];
             sentences.extend(questions(state, voice));
             return sentences;
         }
-        Event::Planned { .. } | Event::Confirmed { .. } | Event::StopRequested { .. } | Event::RunStopped { .. } => {
-            run_event(event)
-        }
+        Event::Planned { .. }
+        | Event::Confirmed { .. }
+        | Event::StopRequested { .. }
+        | Event::Paused { .. }
+        | Event::PauseLifted { .. }
+        | Event::RunStopped { .. } => of_run::tell(event),
         Event::StepStarted { step, attempt, deadline, arguments } => {
             let action = state.place(step).map(|place| state.planned(place).action);
             if action == Some(ActionKind::Approval) {
@@ -97,7 +102,12 @@ pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<S
             let text = format!("in doubt: {error} [{}]", error.code);
             Sentence::new(Weight::News, Symbol::Doubt, Some(step), text).hint(&error.hint)
         }
-        Event::StepSettled { step, verdict } => settled(step, verdict),
+        Event::StepSettled { step, verdict, word: None } => settled(step, verdict),
+        Event::StepSettled { step, verdict, word: Some(word) } => settled_by(step, verdict, word),
+        Event::StepAdopted { step, by, reason, .. } => {
+            let text = format!("adopted by {}, and a probe agrees: {reason}", person(by));
+            Sentence::new(Weight::News, Symbol::Warning, Some(step), text)
+        }
         Event::ApprovalGiven { step, by, comment } => approved(state, step, by, comment.as_deref()),
         Event::ApprovalRefused { step, by, comment } => {
             let text = format!("{} refused{}", person(by), said(comment.as_deref()));
@@ -107,7 +117,13 @@ pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<S
         Event::UndoIntended { step, intent } => {
             Sentence::new(Weight::Detail, Symbol::Undo, Some(step), format!("sends {}", request(intent)))
         }
-        Event::UndoSucceeded { step, .. } => Sentence::new(Weight::News, Symbol::Undo, Some(step), "undone"),
+        Event::UndoSucceeded { step, word: None, .. } => {
+            Sentence::new(Weight::News, Symbol::Undo, Some(step), "undone")
+        }
+        Event::UndoSucceeded { step, word: Some(word), .. } => {
+            let text = format!("is back, says {}, and no probe could tell: {}", person(&word.by), word.reason);
+            Sentence::new(Weight::News, Symbol::Warning, Some(step), text)
+        }
         Event::UndoFailed { step, error } => {
             let text = format!("could not be undone: {error} [{}]", error.code);
             Sentence::new(Weight::News, Symbol::Failed, Some(step), text).hint(&error.hint)
@@ -248,82 +264,25 @@ fn settled(step: &StepId, verdict: &Verdict) -> Sentence {
     }
 }
 
+/// A person's word, and told as one.
+fn settled_by(step: &StepId, verdict: &Verdict, word: &Word) -> Sentence {
+    let what = match verdict {
+        Verdict::Happened { .. } => "it had happened",
+        Verdict::DidNotHappen { .. } => "it did not happen",
+        Verdict::GoesOn { .. } => "it goes on",
+        Verdict::Failed { .. } => "it failed",
+        Verdict::Unknown { .. } => "it is not known",
+    };
+    let text = format!("settled: {what}, says {}, and no probe could tell: {}", person(&word.by), word.reason);
+    Sentence::new(Weight::News, Symbol::Warning, Some(step), text)
+}
+
 fn approved(state: &State, step: &StepId, by: &Person, comment: Option<&str>) -> Sentence {
     let wanted = state.place(step).map_or(1, |place| state.approvers_wanted(place));
     let given = state.place(step).map_or(1, |place| state.steps[place].approvals.len());
     let of = if wanted > 1 { format!(", {given} of {wanted}") } else { String::new() };
     let text = format!("{} approved{of}{}", person(by), said(comment));
     Sentence::new(Weight::News, Symbol::Done, Some(step), text)
-}
-
-fn run_event(event: &Event) -> Sentence {
-    let (weight, symbol, text, hint) = match event {
-        Event::Planned { run, plan, by } => {
-            let expected = SignedDuration::try_from(plan.expected).unwrap_or(SignedDuration::MAX);
-            let forced = plan.forced.as_ref();
-            let text = format!(
-                "run {run} planned by {}: {}, {}, {} steps, predicted {}{}",
-                person(by),
-                plan.name,
-                plan.mode,
-                plan.steps.len(),
-                duration(expected),
-                forced.map(|forced| format!("; forced: {}", forced.reason)).unwrap_or_default()
-            );
-            let weight = if forced.is_some() { Weight::News } else { Weight::Detail };
-            (weight, Symbol::Note, text, "")
-        }
-        Event::DriverAttached { by, pid, version, take_over: Some(TakeOver { from, reason }), .. } => {
-            let text = format!(
-                "taken over from {} by {}, process {pid}, lifeboat {version}: {reason}",
-                person(from),
-                person(by)
-            );
-            (Weight::News, Symbol::Warning, text, "")
-        }
-        Event::DriverAttached { generation: 1, by, pid, version, .. } => {
-            let text = format!("driven by {}, process {pid}, lifeboat {version}", person(by));
-            (Weight::Detail, Symbol::Note, text, "")
-        }
-        Event::DriverAttached { generation, by, pid, version, .. } => {
-            let text =
-                format!("taken up by {}, process {pid}, lifeboat {version}, generation {generation}", person(by));
-            (Weight::News, Symbol::Note, text, "")
-        }
-        Event::Confirmed { by, what } => {
-            (Weight::Detail, Symbol::Note, format!("{} confirmed: {what}", person(by)), "")
-        }
-        Event::StopRequested { by, abort, reason, undo } => {
-            let verb = if *abort { "aborts" } else { "stops" };
-            let hint = if *undo {
-                "nothing new starts; what was sent is looked up, then what can be undone is undone, last done first"
-            } else {
-                "nothing new starts; what was sent is given a moment to be answered"
-            };
-            (Weight::News, Symbol::Warning, format!("{} {verb} the run: {reason}", person(by)), hint)
-        }
-        Event::RunStopped { outcome, reason } => {
-            let standing = Standing::Ended(*outcome);
-            let weight = if *outcome == Outcome::Succeeded { Weight::Detail } else { Weight::News };
-            (weight, standing.symbol(), format!("{}: {reason}", standing.word()), "")
-        }
-        Event::StepStarted { .. }
-        | Event::ChangeIntended { .. }
-        | Event::OperationAccepted { .. }
-        | Event::StepNoted { .. }
-        | Event::StepSucceeded { .. }
-        | Event::StepFailed { .. }
-        | Event::StepSkipped { .. }
-        | Event::StepInDoubt { .. }
-        | Event::StepSettled { .. }
-        | Event::ApprovalGiven { .. }
-        | Event::ApprovalRefused { .. }
-        | Event::UndoStarted { .. }
-        | Event::UndoIntended { .. }
-        | Event::UndoSucceeded { .. }
-        | Event::UndoFailed { .. } => unreachable!("events of steps are told one by one"),
-    };
-    Sentence::new(weight, symbol, None, text).hint(hint)
 }
 
 /// `dana@jump-1`; what nobody checked is said to be so nowhere but in the journal. The stand-in is named.

@@ -8,14 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Disposition, Event, Outcome, State, StepError, StepState, Verdict,
-    state::{Carried, StepRecord},
+    Disposition, Event, State, StepError, StepState, Verdict,
+    state::{Attempt, Carried, StepRecord},
 };
-use crate::runbook::{ActionKind, OnFailure, Unresolved};
+use crate::runbook::{ActionKind, Unresolved};
 
+mod end;
 mod way_back;
 
-use way_back::go_back;
+use end::decide_end;
 pub use way_back::{may_be_left, may_start, undoable};
 
 /// Steps that run at the same time. A wide runbook must not open more connections than ARM gives tokens a second
@@ -69,7 +70,7 @@ pub fn task(state: &State, place: usize) -> Option<Task> {
 /// Nothing new starts any more in this drive.
 fn is_halting(state: &State) -> bool {
     state.stop.is_some()
-        || state.way_back.is_some()
+        || state.goes_back()
         || !state.failed.is_empty()
         || state
             .active
@@ -90,7 +91,7 @@ pub fn decide(state: &State, now: Timestamp, live: &dyn Fn(usize) -> bool) -> De
         wake(&mut decision, until);
     }
     // What was decided above may be a failure: starts follow only when nothing else does.
-    if decision.events.is_empty() && !is_halting(state) {
+    if decision.events.is_empty() && !is_halting(state) && state.hold.is_none() {
         decide_starts(state, now, &mut decision);
     }
     if decision.events.is_empty() {
@@ -127,28 +128,27 @@ fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usiz
         StepState::Running { .. } if state.ends_here() => {}
         // What was asked for may have happened, and then it shall be taken back. What is followed is known to go on.
         StepState::Running { attempt, follow: false } if state.way_back.is_some() => {
-            if attempt.intent.is_some() && !live(place) {
-                let hint = "it is looked up before anything is undone";
-                let error = StepError::new(Disposition::InDoubt, "given-up", "the run was given up meanwhile", hint);
-                decision.events.push(Event::StepInDoubt { step, error });
-            }
+            decision.events.extend((!live(place)).then(|| given_up(state, place, attempt)).flatten());
         }
-        StepState::Running { .. } if state.way_back.is_some() => {}
+        StepState::Running { .. } if state.way_back.is_some() && !way_back::is_awaited(state, place) => {}
         StepState::Running { attempt, .. } => {
-            if state.planned(place).action == ActionKind::Approval
-                && let Some(event) = decide_approval(state, place, record)
-            {
+            let approval = state.planned(place).action == ActionKind::Approval;
+            if approval && let Some(event) = decide_approval(state, place, record) {
                 decision.events.push(event);
+            } else if approval && state.hold.is_some() {
+                // Its time stands still: see `State::lift`.
             } else if now >= attempt.deadline {
                 decision.events.push(timed_out(state, now, place));
             } else {
                 wake(decision, attempt.deadline);
             }
         }
-        StepState::Waiting { until, .. } if now < *until && !is_halting(state) => wake(decision, *until),
+        StepState::Waiting { until, .. } if now < *until && !is_halting(state) && state.hold.is_none() => {
+            wake(decision, *until);
+        }
         StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && !state.ends_here() => {
             let reason = "it was interrupted before anything was sent".to_owned();
-            decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason } });
+            decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason }, word: None });
         }
         StepState::Waiting { .. }
         | StepState::InDoubt { .. }
@@ -164,6 +164,20 @@ fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usiz
 
 fn wake(decision: &mut Decision, at: Timestamp) {
     decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
+}
+
+/// What was asked for is looked up before anything is undone. An attempt that had asked for nothing yet, after one that
+/// had, is over: what is half made is taken back. Whatever only reads is left.
+fn given_up(state: &State, place: usize, attempt: &Attempt) -> Option<Event> {
+    let step = state.planned(place).id.clone();
+    let error = |disposition, hint| StepError::new(disposition, "given-up", "the run was given up meanwhile", hint);
+    if attempt.intent.is_some() {
+        let error = error(Disposition::InDoubt, "it is looked up before anything is undone");
+        return Some(Event::StepInDoubt { step, error });
+    }
+    let half_made = state.steps[place].changes > 0 && way_back::is_awaited(state, place);
+    let hint = "what an earlier attempt of it has changed is taken back";
+    half_made.then(|| Event::StepFailed { step, error: error(Disposition::Final, hint), retry_at: None })
 }
 
 fn decide_approval(state: &State, place: usize, record: &StepRecord) -> Option<Event> {
@@ -307,77 +321,17 @@ fn unresolved_error(unresolved: &Unresolved) -> StepError {
     )
 }
 
-/// How the drive ends, when nothing is left to do in it.
-fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<Event> {
-    let stopped = |outcome, reason: String| Some(Event::RunStopped { outcome, reason });
-    // What runs for a step that only waits is stopped, and nothing would come of waiting for it.
-    if state.active.iter().any(|place| task(state, *place).is_some() && live(*place)) {
-        return None;
-    }
-    if let Some(stop) = state.stop.as_ref().filter(|_| state.ends_here()) {
-        let outcome = if stop.abort { Outcome::Aborted } else { Outcome::Interrupted };
-        return stopped(outcome, stop.reason.clone());
-    }
-    let mut doubt = None;
-    for place in &state.active {
-        match &state.steps[*place].state {
-            StepState::InDoubt { unknown: Some(unknown), .. } => {
-                doubt = Some(format!("step {} is in doubt: {}", state.planned(*place).id, unknown.reason));
-            }
-            StepState::Waiting { .. } if is_halting(state) => {}
-            // Only reads, or goes on by itself: left behind.
-            StepState::Running { .. } if state.way_back.is_some() => {}
-            StepState::Running { .. }
-            | StepState::Waiting { .. }
-            | StepState::InDoubt { .. }
-            | StepState::Undoing { .. }
-            | StepState::Pending { .. }
-            | StepState::Succeeded { .. }
-            | StepState::Failed { .. }
-            | StepState::Skipped { .. }
-            | StepState::Undone
-            | StepState::UndoFailed { .. } => return None,
-        }
-    }
-    if let Some(reason) = doubt {
-        return stopped(Outcome::Stuck, reason);
-    }
-    if let Some(asked) = &state.way_back {
-        return Some(go_back(state, &asked.reason).unwrap_or_else(|| Event::RunStopped {
-            outcome: Outcome::Aborted,
-            reason: format!("{}; there was nothing to undo", asked.reason),
-        }));
-    }
-    if let Some((step, error)) = state.failure() {
-        return Some(decide_failure(state, format!("step {step} failed: {error}"), error));
-    }
-    if state.ready.is_empty() { stopped(Outcome::Succeeded, "every step is done".to_owned()) } else { None }
-}
-
-/// Undoes what `on_failure: undo` says, in reverse order, then ends the drive.
-fn decide_failure(state: &State, reason: String, error: &StepError) -> Event {
-    // An undo that failed is told as such, whatever began the way back.
-    let undoes =
-        state.goes_back() || state.failed.iter().any(|place| state.planned(*place).on_failure == OnFailure::Undo);
-    if undoes && let Some(event) = go_back(state, &reason) {
-        return event;
-    }
-    let outcome = if error.disposition == Disposition::Refused { Outcome::Refused } else { Outcome::Failed };
-    Event::RunStopped { outcome, reason }
-}
-
-/// The arguments of what goes on for a step, every expression resolved. `None`: nothing does.
+/// The arguments of what goes on for a step, or may be looked at, every expression resolved. `None`: nothing does, or an
+/// expression has no value.
 pub fn arguments(state: &State, place: usize) -> Option<Arc<Map<String, Value>>> {
     match &state.steps[place].state {
         StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => Some(attempt.arguments.clone()),
-        // They were resolved when the step ran, and outputs never leave the scope.
-        StepState::Undoing { .. } => state.scope.resolve(&state.planned(place).arguments).ok().map(Arc::new),
-        StepState::Pending { .. }
+        // They were resolved when the step ran, or would be now; and outputs never leave the scope.
+        StepState::Undoing { .. }
+        | StepState::UndoFailed { .. }
+        | StepState::Pending { .. }
         | StepState::Waiting { .. }
-        | StepState::Succeeded { .. }
-        | StepState::Failed { .. }
-        | StepState::Skipped { .. }
-        | StepState::Undone
-        | StepState::UndoFailed { .. } => None,
+        | StepState::Failed { .. } => state.scope.resolve(&state.planned(place).arguments).ok().map(Arc::new),
+        StepState::Succeeded { .. } | StepState::Skipped { .. } | StepState::Undone => None,
     }
 }

@@ -9,6 +9,8 @@
 //! A task starts, and an intent is acknowledged, only after the append that announces it. When an append fails
 //! nothing more starts: every task is dropped, and the process ends with the journal's error.
 
+mod subject;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -16,25 +18,26 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Map;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinSet},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Disposition, Event, Illegal, Journal, JournalError, Person, State, StepError, StepState, TakeOver, Verdict,
     decide::{self, Task, decide},
+    inquiry::{Inquiry, Seen},
     lease::QUIET,
 };
 use crate::{
-    action::{self, Call, Context, Message, Recorder},
+    action::{self, Context, Message, Recorder},
     azure::Notice,
     runbook::StepId,
 };
 
-pub use super::request::{Request, event_for};
+pub use super::request::{Request, Response, respond};
+pub use subject::Subject;
 
 /// A request that is in flight when somebody says stop may still bring its answer home within this time.
 const GRACE: Duration = Duration::from_secs(10);
@@ -46,7 +49,17 @@ const MOST_NOTICES: u32 = 2000;
 #[derive(Debug)]
 pub struct Directive {
     pub request: Request,
-    pub answer: oneshot::Sender<Result<(), String>>,
+    pub answer: Answer,
+}
+
+/// Where the answer to a request goes.
+pub type Answer = oneshot::Sender<Result<(), String>>;
+
+/// A person's claim, and what was seen of it.
+struct Looked {
+    inquiry: Inquiry,
+    seen: Seen,
+    answer: Answer,
 }
 
 /// Sees every event once it is durable, in order, with the state after the batch it came in.
@@ -85,7 +98,9 @@ struct Engine {
     batch: Vec<Event>,
     /// Answered when the batch is durable.
     durable: Vec<oneshot::Sender<()>>,
-    answers: Vec<oneshot::Sender<Result<(), String>>>,
+    answers: Vec<Answer>,
+    /// Looks at the world for people; none of them is waited for.
+    looks: JoinSet<Looked>,
 }
 
 /// How this process drives a run.
@@ -158,6 +173,7 @@ async fn attach_and_turn(
         batch: Vec::new(),
         durable: Vec::new(),
         answers: Vec::new(),
+        looks: JoinSet::new(),
     };
     let lease = engine.journal.lease().clone();
     let result = tokio::select! {
@@ -244,6 +260,11 @@ impl Engine {
                         self.message(task, message)?;
                     }
                 }
+                Some(looked) = self.looks.join_next() => match looked {
+                    Ok(looked) => self.looked(looked)?,
+                    // Its answer is dropped with it, and whoever waits is told so.
+                    Err(error) => tracing::warn!(%error, "a look at the world stopped in the middle"),
+                },
                 () = wake => {}
             }
         }
@@ -305,7 +326,7 @@ impl Engine {
         for (number, live) in &self.live {
             let wanted = decide::task(&self.state, live.step) == Some(live.task)
                 && self.state.steps[live.step].attempts == live.attempts;
-            let left = decide::may_be_left(&self.state, live.task);
+            let left = decide::may_be_left(&self.state, live.step, live.task);
             let stop = stopping.is_some_and(|until| left && (now >= until || !self.is_in_flight(live.step)));
             if !wanted || stop {
                 live.handle.abort();
@@ -324,7 +345,7 @@ impl Engine {
             .iter()
             .filter(|place| !self.running.contains_key(place))
             .filter_map(|place| decide::task(&self.state, *place).map(|task| (*place, task)))
-            .filter(|(_, task)| decide::may_start(&self.state, *task, now))
+            .filter(|(place, task)| decide::may_start(&self.state, *place, *task, now))
             .collect();
         for (place, task) in missing {
             self.spawn(place, task);
@@ -352,29 +373,7 @@ impl Engine {
     fn spawn(&mut self, place: usize, task: Task) {
         let number = self.next_task;
         self.next_task += 1;
-        let planned = self.state.planned(place);
-        let kind = planned.action;
-        let call = Call {
-            step: planned.id.clone(),
-            arguments: decide::arguments(&self.state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
-            planned: planned.probe.facts.clone(),
-            forced: self.state.plan.forced.clone(),
-            doubt: self.state.steps[place].state.doubt().cloned().map(Box::new),
-            earlier: self.state.steps[place].intended.clone(),
-        };
-        let (intent, operation, outputs) = match &self.state.steps[place].state {
-            StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {
-                (attempt.intent.clone(), attempt.operation.clone(), Arc::default())
-            }
-            StepState::Undoing { outputs, intent } => (intent.clone(), None, outputs.clone()),
-            StepState::Pending { .. }
-            | StepState::Waiting { .. }
-            | StepState::Succeeded { .. }
-            | StepState::Failed { .. }
-            | StepState::Skipped { .. }
-            | StepState::Undone
-            | StepState::UndoFailed { .. } => (None, None, Arc::default()),
-        };
+        let Subject { kind, call, intent, operation, outputs } = Subject::of(&self.state, place);
         let context = self.context.clone();
         let record = Recorder::new(number, self.sender.clone()).under(self.journal.lease().clone());
         let mut last_word = LastWord { task: number, sender: self.sender.clone(), said: false };
@@ -393,7 +392,7 @@ impl Engine {
                         verdict.unwrap_or_else(|error| Verdict::Unknown { reason: error.message, remedy: error.hint }),
                     )
                 }
-                Task::Undo => Message::Finished(action::undo(kind, &call, &context, &outputs, &record).await),
+                Task::Undo => Message::Finished(action::undo(kind, &call, &context, outputs.as_deref(), &record).await),
             };
             last_word.say(message);
         };
@@ -424,13 +423,15 @@ impl Engine {
                 Event::OperationAccepted { step, operation }
             }
             Message::Noted(notice) => return self.notice(place, step, notice),
-            Message::Finished(Ok(done)) if kind == Task::Undo => Event::UndoSucceeded { step, evidence: done.evidence },
+            Message::Finished(Ok(done)) if kind == Task::Undo => {
+                Event::UndoSucceeded { step, evidence: done.evidence, word: None }
+            }
             Message::Finished(Err(error)) if kind == Task::Undo => Event::UndoFailed { step, error },
             Message::Finished(Ok(done)) => {
                 Event::StepSucceeded { step, outputs: done.outputs, evidence: done.evidence }
             }
             Message::Finished(Err(error)) => decide::failed(&self.state, now, place, error),
-            Message::Settled(verdict) => Event::StepSettled { step, verdict },
+            Message::Settled(verdict) => Event::StepSettled { step, verdict, word: None },
             Message::Panicked => self.panicked(place, step, kind),
         };
         let ends = !matches!(
@@ -467,6 +468,7 @@ impl Engine {
             Task::Settle => Event::StepSettled {
                 step,
                 verdict: Verdict::Unknown { reason: "the probe stopped in the middle".into(), remedy: hint.into() },
+                word: None,
             },
             Task::Perform | Task::Follow => match &self.state.steps[place].state {
                 StepState::Running { attempt, .. } if attempt.intent.is_some() => {
@@ -489,13 +491,42 @@ impl Engine {
     }
 
     fn directive(&mut self, directive: Directive) -> Result<(), EngineError> {
-        match event_for(&self.state, directive.request) {
+        let Directive { request, answer } = directive;
+        match respond(&self.state, request) {
+            Ok(Response::Take(event)) => {
+                self.answers.push(answer);
+                self.take(event)
+            }
+            Ok(Response::Look(inquiry)) => {
+                self.look(inquiry, answer);
+                Ok(())
+            }
+            Err(reason) => {
+                let _nobody_waits = answer.send(Err(reason));
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at the world for a person's claim, beside everything else.
+    fn look(&mut self, inquiry: Inquiry, answer: Answer) {
+        let Ok(place) = inquiry.place(&self.state) else { return };
+        let (subject, context) = (Subject::of(&self.state, place), self.context.clone());
+        let _it_ends_with_the_drive = self.looks.spawn(async move {
+            let seen = subject.look(inquiry.claim, &context).await;
+            Looked { inquiry, seen, answer }
+        });
+    }
+
+    /// What was seen is held against the state as it is by now.
+    fn looked(&mut self, looked: Looked) -> Result<(), EngineError> {
+        match looked.inquiry.conclude(&self.state, looked.seen) {
             Ok(event) => {
-                self.answers.push(directive.answer);
+                self.answers.push(looked.answer);
                 self.take(event)
             }
             Err(reason) => {
-                let _nobody_waits = directive.answer.send(Err(reason));
+                let _nobody_waits = looked.answer.send(Err(reason));
                 Ok(())
             }
         }

@@ -110,6 +110,16 @@ pub enum Verdict {
     Unknown { reason: String, remedy: String },
 }
 
+/// A person's word, taken where no probe could tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    pub by: Person,
+    pub reason: String,
+    /// Outputs that the person gave, not a probe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+}
+
 /// How a drive of the run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -225,6 +235,18 @@ pub enum Event {
     StepSettled {
         step: StepId,
         verdict: Verdict,
+        /// The verdict is a person's: no probe could tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        word: Option<Word>,
+    },
+    /// A person did what the step is for, and a probe saw that it is so.
+    StepAdopted {
+        step: StepId,
+        by: Person,
+        reason: String,
+        /// As the probe saw them.
+        outputs: Map<String, Value>,
+        evidence: Value,
     },
     ApprovalGiven {
         step: StepId,
@@ -246,6 +268,9 @@ pub enum Event {
     UndoSucceeded {
         step: StepId,
         evidence: Value,
+        /// Somebody says that it is back, after undoing it had failed: no probe could tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        word: Option<Word>,
     },
     UndoFailed {
         step: StepId,
@@ -259,6 +284,15 @@ pub enum Event {
         /// Take back what can be taken back, then end.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undo: bool,
+    },
+    /// Nothing more starts until somebody lifts it; what runs goes on.
+    Paused {
+        by: Person,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    PauseLifted {
+        by: Person,
     },
     RunStopped {
         outcome: Outcome,
@@ -282,6 +316,7 @@ impl Event {
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepInDoubt { .. } => "step-in-doubt",
             Self::StepSettled { .. } => "step-settled",
+            Self::StepAdopted { .. } => "step-adopted",
             Self::ApprovalGiven { .. } => "approval-given",
             Self::ApprovalRefused { .. } => "approval-refused",
             Self::UndoStarted { .. } => "undo-started",
@@ -289,7 +324,38 @@ impl Event {
             Self::UndoSucceeded { .. } => "undo-succeeded",
             Self::UndoFailed { .. } => "undo-failed",
             Self::StopRequested { .. } => "stop-requested",
+            Self::Paused { .. } => "paused",
+            Self::PauseLifted { .. } => "pause-lifted",
             Self::RunStopped { .. } => "run-stopped",
+        }
+    }
+
+    /// The step that it is about; none: the run as a whole.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::StepStarted { step, .. }
+            | Self::ChangeIntended { step, .. }
+            | Self::OperationAccepted { step, .. }
+            | Self::StepNoted { step, .. }
+            | Self::StepSucceeded { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::StepInDoubt { step, .. }
+            | Self::StepSettled { step, .. }
+            | Self::StepAdopted { step, .. }
+            | Self::ApprovalGiven { step, .. }
+            | Self::ApprovalRefused { step, .. }
+            | Self::UndoStarted { step }
+            | Self::UndoIntended { step, .. }
+            | Self::UndoSucceeded { step, .. }
+            | Self::UndoFailed { step, .. } => Some(step),
+            Self::Planned { .. }
+            | Self::DriverAttached { .. }
+            | Self::Confirmed { .. }
+            | Self::StopRequested { .. }
+            | Self::Paused { .. }
+            | Self::PauseLifted { .. }
+            | Self::RunStopped { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod decide;
 pub mod engine;
 pub mod event;
+pub mod inquiry;
 pub mod journal;
 pub mod lease;
 pub mod request;
@@ -10,7 +11,7 @@ pub mod state;
 pub mod transition;
 
 pub use engine::EngineError;
-pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, TakeOver, Verdict};
+pub use event::{Disposition, Event, Intent, Outcome, Person, RunId, StepError, TakeOver, Verdict, Word};
 pub use journal::{Journal, JournalError, PowerCut, Record};
 pub use state::{State, StepState};
 pub use transition::Illegal;

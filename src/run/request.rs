@@ -1,8 +1,9 @@
 //! What people ask of a run, and whether it can be taken: the event that it comes to, or why not. Pure.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{Event, Person, State, StepState};
+use super::{Event, Person, State, StepState, inquiry::Inquiry};
 use crate::runbook::{ActionKind, Effect, StepId};
 
 /// What people ask of a running process.
@@ -33,10 +34,60 @@ pub enum Request {
         by: Person,
         reason: String,
     },
+    /// Somebody did what the step is for; a probe must agree.
+    Adopt {
+        step: StepId,
+        by: Person,
+        reason: String,
+    },
+    /// What became of a step in doubt, or of an undo that is stuck, where no probe can tell.
+    Settle {
+        step: StepId,
+        by: Person,
+        reason: String,
+        happened: bool,
+        /// Outputs for later steps, for what no probe can tell.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        outputs: Map<String, Value>,
+    },
+    /// Nothing more starts until somebody lifts it.
+    Pause {
+        by: Person,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Lifts a pause.
+    Resume {
+        by: Person,
+    },
 }
 
-/// The event that a person's request comes to, or why it cannot be taken now.
-pub fn event_for(state: &State, request: Request) -> Result<Event, String> {
+impl Request {
+    /// It is answered only after the world was looked at, which may take minutes.
+    pub fn looks(&self) -> bool {
+        match self {
+            Self::Adopt { .. } | Self::Settle { .. } => true,
+            Self::Stop { .. }
+            | Self::Approve { .. }
+            | Self::Refuse { .. }
+            | Self::Skip { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. } => false,
+        }
+    }
+}
+
+/// What a request comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    /// It can be taken as it is.
+    Take(Event),
+    /// The world must be looked at first.
+    Look(Inquiry),
+}
+
+/// What a person's request comes to, or why it cannot be taken now.
+pub fn respond(state: &State, request: Request) -> Result<Response, String> {
     let waiting = |step: &StepId| -> Result<(), String> {
         let wanted = state.approvals_wanted();
         if wanted.contains_key(step) {
@@ -47,11 +98,23 @@ pub fn event_for(state: &State, request: Request) -> Result<Event, String> {
             if now.is_empty() { "no step waits for an approval now".to_owned() } else { format!("waiting now: {now}") };
         Err(format!("step `{step}` does not wait for an approval; {now}"))
     };
-    match request {
-        Request::Stop { by, abort, reason, undo } => Ok(Event::StopRequested { by, abort, reason, undo }),
+    let event = match request {
+        Request::Adopt { step, by, reason } => {
+            return Inquiry::adoption(state, step, by, reason).map(Response::Look);
+        }
+        Request::Settle { step, by, reason, happened, outputs } => {
+            return Inquiry::settlement(state, step, (by, reason), happened, outputs).map(Response::Look);
+        }
+        Request::Pause { by, reason } => {
+            may_be_paused(state)?;
+            Event::Paused { by, reason }
+        }
+        Request::Resume { .. } if state.hold.is_none() => return Err("the run is not paused".to_owned()),
+        Request::Resume { by } => Event::PauseLifted { by },
+        Request::Stop { by, abort, reason, undo } => Event::StopRequested { by, abort, reason, undo },
         Request::Skip { step, by, reason } => {
             may_be_skipped(state, &step)?;
-            Ok(Event::StepSkipped { step, reason, by: Some(by) })
+            Event::StepSkipped { step, reason, by: Some(by) }
         }
         Request::Approve { step, by, comment } => {
             waiting(&step)?;
@@ -59,13 +122,26 @@ pub fn event_for(state: &State, request: Request) -> Result<Event, String> {
             if state.steps[place].approvals.iter().any(|earlier| earlier.name == by.name) {
                 return Err(format!("{} has approved step `{step}` already", by.name));
             }
-            Ok(Event::ApprovalGiven { step, by, comment })
+            Event::ApprovalGiven { step, by, comment }
         }
         Request::Refuse { step, by, comment } => {
             waiting(&step)?;
-            Ok(Event::ApprovalRefused { step, by, comment })
+            Event::ApprovalRefused { step, by, comment }
         }
+    };
+    Ok(Response::Take(event))
+}
+
+fn may_be_paused(state: &State) -> Result<(), String> {
+    if let Some(hold) = &state.hold {
+        return Err(format!("{} has paused the run already", hold.by.name));
     }
+    if state.goes_back() {
+        return Err(
+            "the run is on its way back, which is not held half-way: SIGINT in its terminal stops it".to_owned()
+        );
+    }
+    Ok(())
 }
 
 /// Why a person may not go on without this step, or that it can be done: it only reads, its turn has come, and it is

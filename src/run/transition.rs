@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Event,
+    Event, Verdict,
     state::{Attempt, StepState, settled},
 };
 
@@ -25,6 +25,11 @@ impl Illegal {
 
     pub(super) fn second(state: &StepState, event: &Event) -> Self {
         let reason = "this action asks for one change, and Azure has accepted it";
+        Self { reason, event: event.name().to_owned(), state: Some(state.word()) }
+    }
+
+    pub(super) fn unchanged(state: &StepState, event: &Event) -> Self {
+        let reason = "it has changed nothing that could be taken back";
         Self { reason, event: event.name().to_owned(), state: Some(state.word()) }
     }
 
@@ -84,14 +89,29 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
         (Running { attempt, .. }, Event::StepInDoubt { error, .. }) => {
             InDoubt { attempt: attempt.clone(), error: Some(error.clone()), unknown: None }
         }
-        (InDoubt { attempt, error, .. }, Event::StepSettled { verdict, .. }) => {
+        (InDoubt { attempt, error, .. }, Event::StepSettled { verdict, word, .. })
+            if word.is_none() || matches!(verdict, Verdict::Happened { .. } | Verdict::DidNotHappen { .. }) =>
+        {
             settled(attempt.clone(), error.clone(), verdict, at)
         }
-        (Succeeded { outputs }, Event::UndoStarted { .. }) => Undoing { outputs: outputs.clone(), intent: None },
+        // A person did it. What is known to be on its way by this run's own doing stays this run's.
+        (Pending { .. } | Waiting { .. } | Failed { .. } | InDoubt { .. }, Event::StepAdopted { outputs, .. }) => {
+            Succeeded { outputs: Arc::new(outputs.clone()) }
+        }
+        (Running { attempt, .. }, Event::StepAdopted { outputs, .. }) if attempt.intent.is_none() => {
+            Succeeded { outputs: Arc::new(outputs.clone()) }
+        }
+        (Succeeded { outputs }, Event::UndoStarted { .. }) => Undoing { outputs: Some(outputs.clone()), intent: None },
+        // Half made: the fold, which knows what was asked for, refuses it for all that changed nothing.
+        (Pending { .. } | Waiting { .. } | Failed { .. }, Event::UndoStarted { .. }) => {
+            Undoing { outputs: None, intent: None }
+        }
         (Undoing { outputs, .. }, Event::UndoIntended { intent, .. }) => {
             Undoing { outputs: outputs.clone(), intent: Some(Box::new(intent.clone())) }
         }
-        (Undoing { .. }, Event::UndoSucceeded { .. }) => Undone,
+        // After an undo that failed: a person says that it is back, and no probe says otherwise.
+        (Undoing { .. }, Event::UndoSucceeded { word: None, .. })
+        | (UndoFailed { .. }, Event::UndoSucceeded { .. }) => Undone,
         (Undoing { outputs, .. }, Event::UndoFailed { error, .. }) => {
             UndoFailed { outputs: outputs.clone(), error: error.clone() }
         }

@@ -35,4 +35,4 @@ pub use parameter::{Given, bind};
 pub use problem::{Code, Place, Problem, Problems};
 pub use resource_id::ResourceId;
 pub use schema::{Mode, Objectives, OnFailure, Parameter, ParameterType, Retry, Runbook, Step, StepId};
-pub use scope::{Scope, Unresolved};
+pub use scope::{Scope, Unresolved, outputs_in, outputs_in_condition};

@@ -32,6 +32,36 @@ pub enum Unresolved {
     Wrong(String),
 }
 
+/// Outputs that the expressions in a value refer to, in lists and maps too. What is no expression refers to none.
+pub fn outputs_in(value: &Value) -> Vec<(StepId, String)> {
+    match value {
+        Value::String(text) => {
+            let parts = expression::parts(text).unwrap_or_default();
+            let expressions = parts.iter().filter_map(|part| match part {
+                Part::Expression(expression) => Some(expression),
+                Part::Literal(_) => None,
+            });
+            expressions.flat_map(outputs_of).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(outputs_in).collect(),
+        Value::Object(entries) => entries.values().flat_map(outputs_in).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// As `outputs_in`, of a text without `${{ }}`, as in `Step::when`.
+pub fn outputs_in_condition(text: &str) -> Vec<(StepId, String)> {
+    expression::expression(text, 0).map(|expression| outputs_of(&expression)).unwrap_or_default()
+}
+
+fn outputs_of(expression: &Expression) -> Vec<(StepId, String)> {
+    let output = |reference: &expression::Reference| match &reference.target {
+        Target::Output { step, output } => Some((StepId::new(step), output.clone())),
+        Target::Parameter { .. } | Target::Mode | Target::Run => None,
+    };
+    expression.references.iter().filter_map(output).collect()
+}
+
 /// What expressions can see.
 #[derive(Clone, Debug)]
 pub struct Scope {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use super::{
@@ -95,19 +95,30 @@ async fn requests(claim: &Claim) -> Result<Vec<Taken>, super::StoreError> {
     }
 }
 
-/// Hands each request to the drive and writes down what became of it.
+/// Hands each request to the drive and writes down what became of it. An answer that has to wait for a look at the world
+/// holds up no other request.
 async fn answer(claim: Arc<Claim>, directives: mpsc::Sender<Directive>, mut taken: mpsc::UnboundedReceiver<Taken>) {
+    let mut answers = JoinSet::new();
     while let Some(Taken { name, request }) = taken.recv().await {
-        let result = match request {
+        while answers.try_join_next().is_some() {}
+        let claim = claim.clone();
+        let answered = match request {
             Err(why) => Err(format!("the request cannot be understood: {why}")),
             Ok(request) => {
                 let (answer, answered) = oneshot::channel();
                 let _the_run_is_over = directives.send(Directive { request, answer }).await;
-                answered.await.unwrap_or_else(|_| Err("the run stopped meanwhile".to_owned()))
+                Ok(answered)
             }
         };
-        if let Err(error) = inbox::reply(&claim.kept, &name, &result).await {
-            tracing::warn!(%error, "an answer cannot be written");
-        }
+        answers.spawn(async move {
+            let result = match answered {
+                Ok(answered) => answered.await.unwrap_or_else(|_| Err("the run stopped meanwhile".to_owned())),
+                Err(why) => Err(why),
+            };
+            if let Err(error) = inbox::reply(&claim.kept, &name, &result).await {
+                tracing::warn!(%error, "an answer cannot be written");
+            }
+        });
     }
+    while answers.join_next().await.is_some() {}
 }

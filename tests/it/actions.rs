@@ -147,7 +147,7 @@ impl Stage {
         outputs: &Map<String, Value>,
     ) -> (Result<Done, StepError>, Journal) {
         let (record, journal) = recorder();
-        let done = action::undo(kind, &call(arguments), &self.context, outputs, &record).await;
+        let done = action::undo(kind, &call(arguments), &self.context, Some(outputs), &record).await;
         (done, journal)
     }
 

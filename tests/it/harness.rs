@@ -17,7 +17,7 @@ use lifeboat::{
     plan::{self, Forced, Ingredients, Plan, Purpose, codes},
     run::{
         EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
-        engine::{self, Directive, Driver, Request},
+        engine::{self, Directive, Driver, Request, Response, Subject},
         journal::{Disk, parse},
     },
     runbook::{self, Given, Mode, Runbook, bind},
@@ -199,11 +199,23 @@ impl Stage {
 
     /// A person asks for something while nobody drives: the event goes straight to the disk.
     pub fn record(&self, request: Request) {
+        at_once(self.look_and_record(request, None)).unwrap();
+    }
+
+    /// As `record`, also for what looks at the world first; the reason when it is refused.
+    pub async fn look_and_record(&self, request: Request, cut: Option<PowerCut>) -> Result<(), String> {
         let loaded = parse(Path::new("disk"), &self.disk.bytes()).unwrap();
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
-        let event = engine::event_for(&state, request).unwrap();
-        let mut journal = Journal::resume_in_memory(self.disk.clone(), &loaded, None);
-        at_once(journal.append(self.clock.now(), &[event])).unwrap();
+        let event = match engine::respond(&state, request)? {
+            Response::Take(event) => event,
+            Response::Look(inquiry) => {
+                let place = inquiry.place(&state)?;
+                let seen = Subject::of(&state, place).look(inquiry.claim, &self.context()).await;
+                inquiry.conclude(&state, seen)?
+            }
+        };
+        let mut journal = Journal::resume_in_memory(self.disk.clone(), &loaded, cut);
+        journal.append(self.clock.now(), &[event]).await.map_err(|error| error.to_string())
     }
 
     /// Everything that was ever written.

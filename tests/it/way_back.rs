@@ -124,7 +124,7 @@ fn what_is_left_behind_is_said_before_anything_is_undone() {
         assert_eq!(outcome(&state), Some(Outcome::Interrupted));
         let style = Style { colour: false, unicode: true, width: 200 };
         let show = |state: &State, stage: &Stage| {
-            preview(state, Standing::of(state, Some(false)), stage.clock.now(), &Commands::default(), &style)
+            preview(state, Standing::of(state, Some(false)), stage.clock.now(), true, &Commands::default(), &style)
         };
         let text = show(&state, &stage);
         assert!(text.contains("nothing: this run has changed nothing that can be taken back"), "{text}");

@@ -5,25 +5,36 @@ use jiff::Timestamp;
 use super::Task;
 use crate::{
     run::{Event, Outcome, State, StepState},
-    runbook::Effect,
+    runbook::{ActionKind, Effect},
 };
 
-/// Whether a task of this kind may start now: on the way back only what finds out, and what takes back; and that not
-/// while a driver before this one may still send what it had announced.
-pub fn may_start(state: &State, task: Task, now: Timestamp) -> bool {
-    let quiet = takes_back(task) && state.quiet_until.is_some_and(|until| now < until);
-    !state.ends_here() && !quiet && (state.way_back.is_none() || takes_back(task))
+/// Whether a task may start for a step now: on the way back only what finds out, and what takes back; and that not while
+/// a driver before this one may still send what it had announced.
+pub fn may_start(state: &State, place: usize, task: Task, now: Timestamp) -> bool {
+    let judges = match task {
+        Task::Settle | Task::Undo => true,
+        Task::Perform | Task::Follow => false,
+    };
+    let quiet = judges && state.quiet_until.is_some_and(|until| now < until);
+    !state.ends_here() && !quiet && (state.way_back.is_none() || takes_back(state, place, task))
 }
 
 /// Whether what runs may be left to itself at a stop: what takes back is what the stop is for.
-pub fn may_be_left(state: &State, task: Task) -> bool {
-    state.stop.is_some() && (state.ends_here() || !takes_back(task))
+pub fn may_be_left(state: &State, place: usize, task: Task) -> bool {
+    state.stop.is_some() && (state.ends_here() || !takes_back(state, place, task))
 }
 
-fn takes_back(task: Task) -> bool {
+/// What goes on in Azure and shall be taken back must come to its end first: else it would arrive after the run is over.
+pub(super) fn is_awaited(state: &State, place: usize) -> bool {
+    let planned = state.planned(place);
+    planned.effect == Effect::Reversible && planned.action != ActionKind::Backup
+}
+
+fn takes_back(state: &State, place: usize, task: Task) -> bool {
     match task {
         Task::Settle | Task::Undo => true,
-        Task::Perform | Task::Follow => false,
+        Task::Follow => is_awaited(state, place),
+        Task::Perform => false,
     }
 }
 
@@ -49,20 +60,29 @@ pub(super) fn go_back(state: &State, reason: &str) -> Option<Event> {
     if let Some(place) = undoable(state).next() {
         return Some(Event::UndoStarted { step: state.planned(place).id.clone() });
     }
-    let undone = |place: &usize| matches!(state.steps[*place].state, StepState::Undone);
-    let reason = reason.to_owned();
-    state.done.iter().any(undone).then_some(Event::RunStopped { outcome: Outcome::Undone, reason })
+    let undone = state.steps.iter().any(|record| matches!(record.state, StepState::Undone));
+    undone.then(|| Event::RunStopped { outcome: Outcome::Undone, reason: reason.to_owned() })
 }
 
-/// What would be taken back, in the order in which it would be.
+/// What would be taken back, in the order in which it would be: last known first.
 pub fn undoable(state: &State) -> impl Iterator<Item = usize> {
-    state.done.iter().rev().copied().filter(|place| is_undoable(state, *place))
+    state.changed.values().rev().copied().filter(|place| is_undoable(state, *place))
 }
 
-/// It succeeded, changed something, and can be taken back.
+/// It asked for a change that can be taken back, and what became of that is known: it is done, or half made, or looked
+/// up when it is undone. What only a person did is not in here: it asked for nothing.
 fn is_undoable(state: &State, place: usize) -> bool {
-    let record = &state.steps[place];
-    matches!(record.state, StepState::Succeeded { .. })
-        && state.planned(place).effect == Effect::Reversible
-        && record.changes > 0
+    let is_known = match &state.steps[place].state {
+        StepState::Succeeded { .. }
+        | StepState::Failed { .. }
+        | StepState::Waiting { .. }
+        | StepState::Pending { .. } => true,
+        StepState::Running { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => false,
+    };
+    is_known && state.planned(place).effect == Effect::Reversible
 }

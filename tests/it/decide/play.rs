@@ -8,7 +8,8 @@ use lifeboat::{
     run::{
         Disposition, Event, Outcome, RunId, State, StepState, Verdict,
         decide::{self, Task, decide},
-        engine::{Request, event_for},
+        engine::{Request, Response, respond},
+        inquiry::Seen,
     },
     runbook::{ActionKind, Effect, Mode, Objectives, OnFailure, Retry, StepId},
     site::{Cloud, Credential, Endpoints, Site, SiteDns},
@@ -157,12 +158,12 @@ impl Play {
     fn reconcile(&mut self) {
         let state = &self.state;
         self.live.retain(|place, task| {
-            let left = decide::may_be_left(state, *task) && !is_in_flight(&state.steps[*place].state);
+            let left = decide::may_be_left(state, *place, *task) && !is_in_flight(&state.steps[*place].state);
             decide::task(state, *place) == Some(*task) && !left
         });
         for place in &state.active {
             if let Some(task) = decide::task(state, *place)
-                && decide::may_start(state, task, self.now)
+                && decide::may_start(state, *place, task, self.now)
             {
                 self.live.entry(*place).or_insert(task);
             }
@@ -215,7 +216,7 @@ impl Play {
 
     pub fn find(&mut self, step: &str, verdict: Verdict) {
         self.live.remove(&self.place(step));
-        self.on(step, |step| Event::StepSettled { step, verdict });
+        self.on(step, |step| Event::StepSettled { step, verdict, word: None });
     }
 
     /// A reversible step runs and changes something.
@@ -226,7 +227,7 @@ impl Play {
 
     pub fn undone(&mut self, step: &str) {
         self.live.remove(&self.place(step));
-        self.on(step, |step| Event::UndoSucceeded { step, evidence: Value::Null });
+        self.on(step, |step| Event::UndoSucceeded { step, evidence: Value::Null, word: None });
     }
 
     pub fn undo_fails(&mut self, step: &str) {
@@ -266,7 +267,18 @@ impl Play {
     /// Asks to go on without a step, as the command line does.
     pub fn skip(&mut self, step: &str) -> Result<(), String> {
         let request = Request::Skip { step: StepId::new(step), by: person("ann"), reason: "known".into() };
-        let event = event_for(&self.state, request)?;
+        self.ask(request, None)
+    }
+
+    /// Asks as the command line does; `seen` is what a look at the world says, where one is needed.
+    pub fn ask(&mut self, request: Request, seen: Option<Verdict>) -> Result<(), String> {
+        let event = match respond(&self.state, request)? {
+            Response::Take(event) => event,
+            Response::Look(inquiry) => {
+                let verdict = seen.expect("this request looks at the world");
+                inquiry.conclude(&self.state, Seen { verdict, outputs: Map::new(), evidence: Value::Null })?
+            }
+        };
         self.take(event);
         if self.state.stopped.is_none() {
             self.settle();
@@ -323,7 +335,7 @@ fn line(event: &Event) -> String {
         Event::StepSkipped { step, by: None, .. } => format!("skip {step}"),
         Event::StepSkipped { step, by: Some(by), .. } => format!("{} skips {step}", by.name),
         Event::StepInDoubt { step, error } => format!("doubt {step} {}", error.code),
-        Event::StepSettled { step, verdict } => {
+        Event::StepSettled { step, verdict, word } => {
             let verdict = match verdict {
                 Verdict::Happened { .. } => "happened",
                 Verdict::DidNotHappen { .. } => "did not happen",
@@ -331,13 +343,18 @@ fn line(event: &Event) -> String {
                 Verdict::Failed { .. } => "failed",
                 Verdict::Unknown { .. } => "unknown",
             };
-            format!("settle {step} {verdict}")
+            let says = word.as_ref().map(|word| format!(", says {}", word.by.name)).unwrap_or_default();
+            format!("settle {step} {verdict}{says}")
         }
         Event::ApprovalGiven { step, by, .. } => format!("{} approves {step}", by.name),
         Event::ApprovalRefused { step, by, .. } => format!("{} refuses {step}", by.name),
         Event::UndoStarted { step } => format!("undo {step}"),
         Event::UndoIntended { step, .. } => format!("intend undo {step}"),
-        Event::UndoSucceeded { step, .. } => format!("undone {step}"),
+        Event::UndoSucceeded { step, word: None, .. } => format!("undone {step}"),
+        Event::UndoSucceeded { step, word: Some(word), .. } => format!("undone {step}, says {}", word.by.name),
+        Event::StepAdopted { step, by, .. } => format!("{} adopts {step}", by.name),
+        Event::Paused { by, .. } => format!("{} pauses", by.name),
+        Event::PauseLifted { by } => format!("{} lifts the pause", by.name),
         Event::UndoFailed { step, .. } => format!("undo fails {step}"),
         Event::StopRequested { undo: true, .. } => "undo requested".into(),
         Event::StopRequested { abort, .. } => format!("stop requested, abort {abort}"),

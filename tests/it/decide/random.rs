@@ -9,6 +9,8 @@ use lifeboat::{
     run::{
         Disposition, Event, Outcome, State, StepState, Verdict,
         decide::{self, Task, decide},
+        engine::Request,
+        state::StepRecord,
     },
     runbook::{Effect, OnFailure, Retry, StepId},
 };
@@ -68,8 +70,11 @@ struct Watched {
     open: BTreeSet<StepId>,
     /// Steps with an attempt that has begun and whose end nobody has told yet.
     begun: BTreeSet<StepId>,
-    /// Reversible steps that changed something, in the order in which they succeeded, and were not undone.
+    /// Reversible steps that asked for a change, in the order in which what became of it was last known, and were not
+    /// undone.
     changed: Vec<StepId>,
+    /// Steps on which a need counts as met: once so, always so.
+    met: BTreeSet<StepId>,
 }
 
 fn words(state: &State) -> Vec<&'static str> {
@@ -81,8 +86,15 @@ impl Watched {
         let play = Play::new(plan(steps));
         let (at, first) = &play.events[0];
         let shadow = State::begin(*at, first).unwrap();
-        let mut watched =
-            Self { play, seen: 1, shadow, open: BTreeSet::new(), begun: BTreeSet::new(), changed: Vec::new() };
+        let mut watched = Self {
+            play,
+            seen: 1,
+            shadow,
+            open: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            changed: Vec::new(),
+            met: BTreeSet::new(),
+        };
         watched.attach();
         watched
     }
@@ -106,7 +118,10 @@ impl Watched {
         let (one, other) = (again(()), again(()));
         assert_eq!((one.events, one.wake_at), (other.events, other.wake_at), "the same question, another answer");
         assert!(
-            state.stopped.is_some() || !self.play.live.is_empty() || self.play.wake_at.is_some(),
+            state.stopped.is_some()
+                || state.hold.is_some()
+                || !self.play.live.is_empty()
+                || self.play.wake_at.is_some(),
             "it would sleep for ever: {:?}",
             words(state)
         );
@@ -128,6 +143,7 @@ impl Watched {
                     };
                     assert!(met, "{step} starts although {need} is {}", before.steps[place].state.word());
                 }
+                assert!(before.hold.is_none(), "{step} starts in a run that is held");
                 assert!(before.stop.is_none(), "{step} starts after a stop");
                 assert!(before.way_back.is_none(), "{step} starts after the run was given up");
                 assert!(before.stopped.is_none(), "{step} starts after the drive ended");
@@ -143,19 +159,21 @@ impl Watched {
             Event::ChangeIntended { step, .. } => {
                 self.open.insert(step.clone());
             }
-            Event::StepSucceeded { step, .. } => self.succeeded(step),
+            Event::StepSucceeded { step, .. } => self.over(step),
             Event::StepFailed { step, .. } => self.over(step),
-            Event::StepSettled { step, verdict } => match verdict {
-                Verdict::Happened { .. } => self.succeeded(step),
+            Event::StepSettled { step, verdict, .. } => match verdict {
+                Verdict::Happened { .. } => self.over(step),
                 Verdict::DidNotHappen { .. } | Verdict::Failed { .. } => self.over(step),
                 Verdict::GoesOn { .. } | Verdict::Unknown { .. } => {}
             },
             Event::UndoStarted { step } => {
                 assert_eq!(self.changed.pop().as_ref(), Some(step), "not the latest change is undone first");
+                assert!(before.hold.is_none(), "{step} is undone in a run that is held");
                 // Whoever gives up leaves what only reads, and what goes on in Azure; never what may or may not have happened.
                 let left = |step: &StepId| {
-                    let state = &before.steps[before.place(step).unwrap()].state;
-                    let goes_on = matches!(state, StepState::Running { follow: true, .. });
+                    let place = before.place(step).unwrap();
+                    let goes_on = matches!(before.steps[place].state, StepState::Running { follow: true, .. })
+                        && before.planned(place).effect != Effect::Reversible;
                     before.way_back.is_some() && (goes_on || !self.open.contains(step))
                 };
                 let running: Vec<_> = self.begun.iter().filter(|step| !left(step)).collect();
@@ -169,18 +187,39 @@ impl Watched {
                 assert!(!before.goes_back(), "{step} is skipped on the way back");
                 self.over(step);
             }
+            Event::StepAdopted { step, .. } => {
+                let planned = before.planned(before.place(step).unwrap());
+                assert_ne!(planned.effect, Effect::ReadOnly, "{step} only reads and is adopted");
+                assert!(planned.needs.iter().all(|need| self.met.contains(need)), "{step} is adopted before its turn");
+                assert!(!before.goes_back(), "{step} is adopted on the way back");
+                self.over(step);
+            }
+            Event::UndoSucceeded { word: Some(_), step, .. } => {
+                assert_eq!(before.steps[before.place(step).unwrap()].state.word(), "undo failed", "{step}");
+            }
             Event::StepInDoubt { .. } | Event::StepSkipped { by: None, .. } => {}
             _ => {}
         }
         self.shadow.apply(at, event).unwrap();
+        if let Some(step) = event.step() {
+            self.follow(step);
+        }
     }
 
-    fn succeeded(&mut self, step: &StepId) {
+    /// Keeps what only grows, and the order of changes, by a look at the step alone.
+    fn follow(&mut self, step: &StepId) {
         let place = self.shadow.place(step).unwrap();
-        if self.shadow.planned(place).effect == Effect::Reversible && self.shadow.steps[place].changes > 0 {
+        let (planned, record) = (self.shadow.planned(place), &self.shadow.steps[place]);
+        let word = record.state.word();
+        let tolerated = planned.on_failure == OnFailure::Continue;
+        if matches!(word, "succeeded" | "skipped") || word == "failed" && tolerated {
+            self.met.insert(step.clone());
+        }
+        let known = matches!(word, "succeeded" | "failed" | "waiting" | "pending");
+        if known && planned.effect == Effect::Reversible && record.changes > 0 {
+            self.changed.retain(|earlier| earlier != step);
             self.changed.push(step.clone());
         }
-        self.over(step);
     }
 
     fn over(&mut self, step: &StepId) {
@@ -207,6 +246,7 @@ impl Watched {
             Outcome::Undone => {
                 assert!(count("undone") > 0 && count("undoing") + count("undo failed") == 0, "{:?}", words(state));
                 assert_eq!(self.changed, Vec::<StepId>::new(), "undone, and changes are left");
+                assert!(self.reversible_and_open().is_empty(), "undone, and nobody knows of a change");
             }
             Outcome::Failed | Outcome::Refused => {
                 assert_eq!(gone_back, 0, "it failed on its way back");
@@ -215,7 +255,13 @@ impl Watched {
             }
             Outcome::Stuck => assert!(count("in doubt") + count("undo failed") > 0),
             Outcome::Interrupted => assert!(state.stop.is_some()),
-            Outcome::Aborted => assert!(state.stop.is_some() || state.way_back.is_some()),
+            Outcome::Aborted => {
+                assert!(state.stop.is_some() || state.way_back.is_some());
+                if !state.ends_here() {
+                    assert_eq!(self.changed, Vec::<StepId>::new(), "nothing to undo, and changes are left");
+                    assert!(self.reversible_and_open().is_empty(), "nothing to undo, and nobody knows of a change");
+                }
+            }
         }
         let stopped = matches!(outcome, Outcome::Interrupted | Outcome::Aborted) || state.way_back.is_some();
         assert!(
@@ -223,6 +269,13 @@ impl Watched {
             "{outcome:?} while {:?} run",
             self.begun
         );
+    }
+
+    /// Reversible steps with a change that was announced and whose end nobody has told.
+    fn reversible_and_open(&self) -> Vec<&StepId> {
+        let state = &self.shadow;
+        let reversible = |step: &&StepId| state.planned(state.place(step).unwrap()).effect == Effect::Reversible;
+        self.open.iter().filter(reversible).collect()
     }
 
     /// The sets that the state keeps say what a look at every step says.
@@ -233,12 +286,7 @@ impl Watched {
             members.map(|(place, _)| place).collect()
         };
         let tolerated = |place: usize| state.plan.steps[place].on_failure == OnFailure::Continue;
-        let is_met = |place: usize| match &state.steps[place].state {
-            StepState::Failed { .. } => tolerated(place),
-            other => !matches!(other.word(), "pending" | "running" | "waiting" | "in doubt"),
-        };
-        let needs_met =
-            |place: usize| state.plan.steps[place].needs.iter().all(|need| is_met(state.place(need).unwrap()));
+        let needs_met = |place: usize| state.plan.steps[place].needs.iter().all(|need| self.met.contains(need));
         assert_eq!(state.ready, all(&|place, found| found.word() == "pending" && needs_met(place)));
         assert_eq!(
             state.active,
@@ -251,7 +299,7 @@ impl Watched {
                 other => other.word() == "undo failed",
             })
         );
-        assert_eq!(state.finished, all(&|place, _| is_met(place)).len());
+        assert_eq!(state.finished, self.met.len());
     }
 
     /// What the world, people and time may do next.
@@ -274,15 +322,38 @@ impl Watched {
                 self.play.take(stop);
             }
             5 if which < 48 => self.play.go_back(),
-            5 => {
-                let steps = self.play.state.plan.steps.len();
-                let step = self.play.state.planned(usize::from(which) % steps).id.clone();
-                let _it_may_be_refused = self.play.skip(step.as_str());
-            }
+            5 => self.people(which),
             6 if self.play.state.stop.is_some() => self.play.live.clear(),
             _ => self.message(which),
         }
         self.play.settle();
+        self.look();
+    }
+
+    /// Somebody asks for something, from wherever, also while nobody drives. It may be refused.
+    fn people(&mut self, which: u8) {
+        let steps = self.play.state.plan.steps.len();
+        let any = usize::from(which) / 8 % steps;
+        let unclear = |record: &StepRecord| matches!(record.state.word(), "in doubt" | "undo failed");
+        let place = self.play.state.steps.iter().position(unclear).filter(|_| which % 8 > 3).unwrap_or(any);
+        let step = self.play.state.planned(place).id.clone();
+        let (by, reason) = (person("ann"), "known".to_owned());
+        let request = match which % 8 {
+            0 | 1 => Request::Skip { step, by, reason },
+            2 | 3 => Request::Adopt { step, by, reason },
+            4 => Request::Settle { step, by, reason, happened: true, outputs: Map::new() },
+            5 => Request::Settle { step, by, reason, happened: false, outputs: Map::new() },
+            6 => Request::Pause { by, reason: Some(reason) },
+            _ => Request::Resume { by },
+        };
+        let goes_on = Verdict::GoesOn { operation: None };
+        let seen = match usize::from(which) / 8 % 5 {
+            0 => Verdict::DidNotHappen { reason: "idle".into() },
+            1 | 2 => Verdict::Unknown { reason: "no answer".into(), remedy: "look".into() },
+            3 => Verdict::Happened { outputs: Map::new() },
+            _ => goes_on,
+        };
+        let _it_may_be_refused = self.play.ask(request, Some(seen));
         self.look();
     }
 
@@ -297,11 +368,11 @@ impl Watched {
         let step = self.play.state.planned(place).id.clone();
         let (event, ends) = match task {
             Task::Perform | Task::Follow => self.performer_says(place, task, word, step),
-            Task::Settle => (Event::StepSettled { step, verdict: verdict(word) }, true),
+            Task::Settle => (Event::StepSettled { step, verdict: verdict(word), word: None }, true),
             Task::Undo => match word % 4 {
                 0 => (Event::UndoIntended { step, intent: intent() }, false),
                 1 => (Event::UndoFailed { step, error: error(Disposition::Final, "broken") }, true),
-                _ => (Event::UndoSucceeded { step, evidence: Value::Null }, true),
+                _ => (Event::UndoSucceeded { step, evidence: Value::Null, word: None }, true),
             },
         };
         if ends {
@@ -365,9 +436,13 @@ impl Watched {
                     Task::Perform | Task::Follow => {
                         Event::StepSucceeded { step, outputs: Map::new(), evidence: Value::Null }
                     }
-                    Task::Settle => Event::StepSettled { step, verdict: Verdict::Happened { outputs: Map::new() } },
-                    Task::Undo => Event::UndoSucceeded { step, evidence: Value::Null },
+                    Task::Settle => {
+                        Event::StepSettled { step, verdict: Verdict::Happened { outputs: Map::new() }, word: None }
+                    }
+                    Task::Undo => Event::UndoSucceeded { step, evidence: Value::Null, word: None },
                 });
+            } else if self.play.state.hold.is_some() {
+                self.play.take(Event::PauseLifted { by: person("ann") });
             } else if !self.play.state.approvals_wanted().is_empty() {
                 self.answer(None);
             } else if let Some(at) = self.play.wake_at {
@@ -401,6 +476,10 @@ fn run(steps: Vec<Drawn>, script: &[(u8, u8)]) -> (Play, Outcome) {
         if watched.play.state.stopped.is_some() {
             if watched.play.state.generation >= MOST_DRIVES {
                 break;
+            }
+            if *what >= 9 {
+                watched.people(*which);
+                continue;
             }
             watched.attach();
             continue;
@@ -443,6 +522,8 @@ fn the_random_runs_reach_every_outcome_and_every_event() {
                 Event::RunStopped { outcome, .. } => format!("ends {outcome:?}"),
                 Event::StopRequested { undo: true, .. } => "given up".to_owned(),
                 Event::StepSkipped { by: Some(_), .. } => "skipped by a person".to_owned(),
+                Event::StepSettled { word: Some(_), .. } => "settled by a person".to_owned(),
+                Event::UndoSucceeded { word: Some(_), .. } => "taken back, says a person".to_owned(),
                 other => other.name().to_owned(),
             };
             *found.entry(name).or_default() += 1;
@@ -461,6 +542,11 @@ fn the_random_runs_reach_every_outcome_and_every_event() {
         "undo-started",
         "undo-intended",
         "undo-failed",
+        "step-adopted",
+        "settled by a person",
+        "taken back, says a person",
+        "paused",
+        "pause-lifted",
         "approval-given",
         "approval-refused",
     ] {

@@ -147,19 +147,119 @@ fn in_the_middle() -> Play {
 }
 
 #[test]
-fn whoever_gives_up_gets_back_what_was_done_and_leaves_what_goes_on_in_azure() {
+fn what_goes_on_in_azure_is_awaited_when_it_can_be_taken_back() {
     let mut play = in_the_middle();
     play.go_back();
     assert_eq!(play.told(), ["undo requested", "doubt c given-up"]);
     assert_eq!(play.tasks(), "settle c", "the read is dropped");
     play.find("c", Verdict::GoesOn { operation: None });
+    assert_eq!(play.told(), ["settle c goes on"]);
+    assert_eq!(play.tasks(), "follow c", "else it would arrive after the run is over");
+    play.succeed("c");
+    play.undone("c");
+    play.undone("b");
+    play.undone("a");
+    assert_eq!(
+        play.told(),
+        ["done c", "undo c", "undone c", "undo b", "undone b", "undo a", "undone a", "ends undone"]
+    );
+    assert_eq!(play.word("read"), "running");
+    assert!(play.state.is_over());
+}
+
+#[test]
+fn what_goes_on_past_its_timeout_is_not_awaited_for_ever_on_the_way_back() {
+    let mut play = in_the_middle();
+    play.go_back();
+    play.find("c", Verdict::GoesOn { operation: None });
+    play.told();
+    play.wait(600);
+    assert_eq!(play.told(), ["doubt c timeout"]);
+    play.find("c", Verdict::GoesOn { operation: None });
+    assert_eq!(play.outcome(), Some(Outcome::Stuck), "it may arrive yet, and nothing is said to be undone");
+    assert_eq!(play.word("b"), "succeeded");
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_left_to_go_on_in_azure() {
+    let irreversible = PlannedStep { effect: Effect::Irreversible, ..step("c", &["b"]) };
+    let mut play = Play::start(vec![reversible("b", &[]), irreversible]);
+    play.change("b");
+    play.intend("c");
+    play.accept("c");
+    play.go_back();
+    play.told();
+    play.find("c", Verdict::GoesOn { operation: None });
     assert_eq!(play.told(), ["settle c goes on", "undo b"]);
     assert_eq!(play.tasks(), "undo b", "what goes on is not followed");
     play.undone("b");
+    assert_eq!((play.outcome(), play.word("c")), (Some(Outcome::Undone), "running"));
+}
+
+#[test]
+fn a_step_that_failed_half_way_is_taken_back_first_and_nothing_starts_beside_that() {
+    let half = PlannedStep { on_failure: OnFailure::Undo, ..reversible("half", &["a"]) };
+    let mut play = Play::start(vec![reversible("a", &[]), half, step("after", &["half"]), step("other", &["a"])]);
+    play.change("a");
+    play.intend("half");
+    play.succeed("other");
+    play.told();
+    play.fail("half", Disposition::Final);
+    assert_eq!(play.told(), ["fail half broken", "undo half"]);
+    assert_eq!(play.tasks(), "undo half");
+    play.undone("half");
+    assert_eq!(play.told(), ["undone half", "undo a"]);
+    // A crash in the middle changes nothing of that.
+    play.attach();
+    assert_eq!(play.told(), ["attached 2"]);
     play.undone("a");
-    assert_eq!(play.told(), ["undone b", "undo a", "undone a", "ends undone"]);
-    assert_eq!((play.word("c"), play.word("read")), ("running", "running"));
-    assert!(play.state.is_over());
+    assert_eq!(play.told(), ["undone a", "ends undone"]);
+    assert_eq!(play.word("after"), "pending");
+    let (step, error) = play.state.failure().unwrap();
+    assert_eq!((step.as_str(), error.code.as_str()), ("half", "broken"), "why is still told");
+    assert_eq!(play.state.finished, 2, "what was never done does not count as done");
+}
+
+#[test]
+fn a_half_made_step_whose_undo_fails_is_stuck() {
+    let half = PlannedStep { on_failure: OnFailure::Undo, ..reversible("half", &[]) };
+    let mut play = Play::start(vec![half]);
+    play.intend("half");
+    play.fail("half", Disposition::Final);
+    play.undo_fails("half");
+    assert_eq!(play.outcome(), Some(Outcome::Stuck));
+    play.attach();
+    assert_eq!(play.tasks(), "undo half");
+    play.undone("half");
+    assert_eq!(play.outcome(), Some(Outcome::Undone));
+}
+
+#[test]
+fn whoever_gives_up_gets_half_made_steps_back_also_between_two_attempts() {
+    use lifeboat::runbook::Retry;
+    let retry = Retry { attempts: 3, delay: std::time::Duration::from_secs(60) };
+    let retried = PlannedStep { retry, ..reversible("half", &[]) };
+    let mut play = Play::start(vec![retried.clone()]);
+    play.intend("half");
+    play.fail("half", Disposition::Retryable);
+    assert_eq!(play.word("half"), "waiting");
+    play.told();
+    play.go_back();
+    assert_eq!(play.told(), ["undo requested", "undo half"]);
+    play.undone("half");
+    assert_eq!(play.outcome(), Some(Outcome::Undone));
+
+    // The next attempt has begun and has asked for nothing yet.
+    let mut play = Play::start(vec![retried]);
+    play.intend("half");
+    play.fail("half", Disposition::Retryable);
+    play.wait(60);
+    assert_eq!(play.tasks(), "perform half");
+    play.told();
+    play.go_back();
+    assert_eq!(play.told(), ["undo requested", "fail half given-up", "undo half"]);
+    play.undone("half");
+    assert_eq!(play.outcome(), Some(Outcome::Undone));
 }
 
 #[test]
@@ -196,7 +296,7 @@ fn nothing_is_undone_beside_a_doubt_that_stays_also_when_somebody_gave_up() {
     assert_eq!(play.told(), ["attached 2", "settle read did not happen"]);
     assert_eq!(play.tasks(), "settle c", "a resume looks again and goes nowhere else");
     play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
-    assert_eq!(play.told(), ["settle c did not happen", "undo b"]);
+    assert_eq!(play.told(), ["settle c did not happen", "undo c"], "what is there of it is looked up once more");
 }
 
 #[test]
@@ -205,6 +305,7 @@ fn another_process_goes_on_undoing() {
         let mut play = in_the_middle();
         play.go_back();
         play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+        play.undone("c");
         for _ in 0..times {
             play.attach();
         }
@@ -213,7 +314,7 @@ fn another_process_goes_on_undoing() {
         play.undone("b");
         play.undone("a");
         assert_eq!(play.told(), ["undone b", "undo a", "undone a", "ends undone"], "nothing starts again");
-        assert_eq!(play.word("c"), "pending");
+        assert_eq!(play.word("c"), "undone");
     }
 }
 
@@ -222,6 +323,7 @@ fn an_undo_that_fails_after_a_giving_up_is_stuck_and_a_resume_tries_it_again() {
     let mut play = in_the_middle();
     play.go_back();
     play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+    play.undone("c");
     play.undo_fails("b");
     assert_eq!(play.outcome(), Some(Outcome::Stuck));
     let (_, reason, _) = play.state.stopped.clone().unwrap();
@@ -240,6 +342,7 @@ fn a_stop_in_the_middle_of_the_way_back_interrupts_it_and_an_abort_ends_it() {
         let mut play = in_the_middle();
         play.go_back();
         play.find("c", Verdict::DidNotHappen { reason: "idle".into() });
+        play.undone("c");
         play.stop(abort);
         assert_eq!(play.outcome(), Some(outcome));
         assert_eq!(play.word("a"), "succeeded");

@@ -332,7 +332,7 @@ impl Tape {
     }
 
     pub fn settle(&mut self, step: &str, verdict: Verdict) -> &mut Self {
-        self.add(Event::StepSettled { step: StepId::new(step), verdict })
+        self.add(Event::StepSettled { step: StepId::new(step), verdict, word: None })
     }
 
     pub fn stop(&mut self, outcome: Outcome, reason: &str) -> &mut Self {

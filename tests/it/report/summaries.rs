@@ -64,7 +64,7 @@ fn undone() -> Tape {
     ));
     tape.add(Event::UndoStarted { step: flip() });
     tape.add(Event::UndoIntended { step: flip(), intent: fixture::intent("PUT", "https://x/CNAME/api") });
-    tape.after(2).add(Event::UndoSucceeded { step: flip(), evidence: json!({}) });
+    tape.after(2).add(Event::UndoSucceeded { step: flip(), evidence: json!({}), word: None });
     tape.stop(Outcome::Undone, "step propagated failed: the servers disagree");
     tape
 }

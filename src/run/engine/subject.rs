@@ -1,0 +1,90 @@
+//! What an action is told of a step: the one place where a state becomes a call. And what it says of a person's claim.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    action::{self, Call, Context},
+    azure::Operation,
+    run::{
+        Intent, State, StepError, StepState, Verdict, decide,
+        inquiry::{Claim, Seen},
+    },
+    runbook::ActionKind,
+};
+
+/// A step as its action sees it.
+#[derive(Debug)]
+pub struct Subject {
+    pub kind: ActionKind,
+    pub call: Call,
+    pub intent: Option<Box<Intent>>,
+    pub operation: Option<Operation>,
+    /// Of a step that is being taken back; none when it never came to its end.
+    pub outputs: Option<Arc<Map<String, Value>>>,
+}
+
+impl Subject {
+    pub fn of(state: &State, place: usize) -> Self {
+        let (planned, record) = (state.planned(place), &state.steps[place]);
+        let call = Call {
+            step: planned.id.clone(),
+            arguments: decide::arguments(state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
+            planned: planned.probe.facts.clone(),
+            forced: state.plan.forced.clone(),
+            doubt: record.state.doubt().cloned().map(Box::new),
+            earlier: record.intended.clone(),
+        };
+        let (intent, operation, outputs) = match &record.state {
+            StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {
+                (attempt.intent.clone(), attempt.operation.clone(), None)
+            }
+            StepState::Undoing { outputs, intent } => (intent.clone(), None, outputs.clone()),
+            StepState::UndoFailed { outputs, .. } => (None, None, outputs.clone()),
+            StepState::Pending { .. }
+            | StepState::Waiting { .. }
+            | StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone => (None, None, None),
+        };
+        Self { kind: planned.action, call, intent, operation, outputs }
+    }
+
+    /// Looks at the world for a person's claim. Reads only. What cannot be read cannot be told.
+    pub async fn look(&self, claim: Claim, context: &Context) -> Seen {
+        let looked = match claim {
+            Claim::Done => action::adopt(self.kind, &self.call, context).await,
+            Claim::Happened | Claim::DidNotHappen => self.settle(context).await,
+            Claim::TakenBack => {
+                let outputs = self.outputs.as_deref();
+                let verdict = action::settle_undo(self.kind, &self.call, context, outputs).await;
+                verdict.map(|verdict| Seen { verdict, outputs: Map::new(), evidence: Value::Null })
+            }
+        };
+        looked.unwrap_or_else(|StepError { message, hint, .. }| Seen {
+            verdict: Verdict::Unknown { reason: message, remedy: hint },
+            outputs: Map::new(),
+            evidence: Value::Null,
+        })
+    }
+
+    /// Where the verdict is not known, what is there may still tell the outputs.
+    async fn settle(&self, context: &Context) -> Result<Seen, StepError> {
+        let (intent, operation) = (self.intent.as_deref(), self.operation.as_ref());
+        let verdict = action::settle(self.kind, &self.call, context, intent, operation).await?;
+        let outputs = match &verdict {
+            Verdict::Unknown { .. } => match action::adopt(self.kind, &self.call, context).await {
+                Ok(Seen { verdict: Verdict::Happened { outputs }, .. }) => outputs,
+                Ok(Seen { outputs, .. }) => outputs,
+                Err(_) => Map::new(),
+            },
+            Verdict::Happened { .. }
+            | Verdict::DidNotHappen { .. }
+            | Verdict::GoesOn { .. }
+            | Verdict::Failed { .. } => Map::new(),
+        };
+        Ok(Seen { verdict, outputs, evidence: Value::Null })
+    }
+}
