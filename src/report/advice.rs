@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Standing, world};
+use super::{Standing, doubt, world};
 use crate::{
-    plan::PlannedStep,
-    run::{Outcome, RunId, State, StepError, StepState, decide, request::may_be_skipped, state::BY_HAND},
+    run::{Outcome, RunId, State, StepState, decide, request::may_be_skipped},
     runbook::{ActionKind, StepId},
 };
 
@@ -47,7 +46,7 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
     let say = |verb: &str, why: &str| Advice { command: commands.about(verb, &state.run, ""), why: why.to_owned() };
     let mut list = Vec::new();
     if commands.site_lives {
-        list.extend(by_hand(state));
+        list.extend(doubt::all_by_hand(state));
     }
     let mut going_back = Vec::new();
     if decide::undoable(state).next().is_some() {
@@ -57,9 +56,15 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
     match standing {
         Standing::Driven | Standing::Unknown => {
             list.extend(approvals(state, commands));
+            if state.hold.is_some() {
+                list.push(say("resume", "lift the pause"));
+            }
             list.push(say("status", "look again"));
             if standing == Standing::Unknown {
                 list.push(say("resume", "go on from here, if the process that drove it is gone"));
+            }
+            if state.hold.is_none() && standing == Standing::Driven {
+                list.push(say("pause", "hold it before its next step"));
             }
             list.push(say("abort", "stop it and say what is left behind"));
         }
@@ -96,32 +101,11 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.extend(going_back);
         }
     }
+    list.extend(doubt::ways_out(state, standing, commands));
     if commands.site_lives {
         list.extend(questions(state));
     }
     list
-}
-
-/// What would finish by hand what could not be undone, as the action itself says it.
-fn by_hand(state: &State) -> Vec<Advice> {
-    let undone_in_vain =
-        state.plan.steps.iter().zip(&state.steps).filter_map(|(planned, record)| match &record.state {
-            StepState::UndoFailed { error, .. } => Some((planned, error)),
-            StepState::Pending { .. }
-            | StepState::Running { .. }
-            | StepState::Waiting { .. }
-            | StepState::InDoubt { .. }
-            | StepState::Succeeded { .. }
-            | StepState::Failed { .. }
-            | StepState::Skipped { .. }
-            | StepState::Undoing { .. }
-            | StepState::Undone => None,
-        });
-    let command = |(planned, error): (&PlannedStep, &StepError)| {
-        let command = error.details.get(BY_HAND)?.as_str()?.to_owned();
-        Some(Advice { command, why: format!("take `{}` back by hand, if that is still right", planned.id) })
-    };
-    undone_in_vain.filter_map(command).collect()
 }
 
 /// How to go on without a proof that failed.

@@ -18,6 +18,7 @@ pub mod advice;
 mod backups;
 pub mod board;
 pub mod decision;
+pub mod doubt;
 pub mod json;
 pub mod lines;
 pub mod live;
@@ -35,6 +36,7 @@ pub mod world;
 
 pub use advice::{Advice, Commands};
 pub use decision::{Override, overrides};
+pub use doubt::Doubt;
 pub use objectives::{Judgement, Objective, ObjectiveVerdict, objectives};
 pub use standing::Standing;
 pub use status::Status;

@@ -39,6 +39,9 @@ pub struct Objective {
 pub struct ObjectiveVerdict {
     pub rto: Objective,
     pub rpo: Objective,
+    /// The run restores nothing: its recovery point is how old the newest backup had become without its own.
+    #[serde(skip)]
+    pub only_backs_up: bool,
 }
 
 impl ObjectiveVerdict {
@@ -64,6 +67,7 @@ pub fn objectives(state: &State, now: Timestamp) -> ObjectiveVerdict {
             judgement: if restored { judge(wanted.rpo, data_age(state), true) } else { unknown(wanted.rpo) },
             ..objective(wanted.rpo, data_age(state), restored)
         },
+        only_backs_up: aim(state) == ActionKind::Backup,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    run::StepState,
+    run::{StepState, state::FOUND},
     runbook::{ActionKind, ResourceId},
 };
 
@@ -46,7 +46,11 @@ pub fn truth(action: ActionKind, state: &StepState, changes: u32, ended: &str) -
         }
         StepState::Undone => (true, format!("is as it was before; the change was undone at {ended}")),
         StepState::Undoing { .. } => (false, "is being put back".to_owned()),
-        StepState::UndoFailed { error, .. } => (false, format!("could not be put back: {error}")),
+        StepState::UndoFailed { error, .. } => {
+            let found = error.details.get(FOUND).and_then(Value::as_str);
+            let found = found.map(|found| format!("; when it was last read: {found}")).unwrap_or_default();
+            (false, format!("could not be put back: {error}{found}"))
+        }
         // The error says which members are set.
         StepState::Failed { error } | StepState::Waiting { error, .. } if changes > 0 => {
             (false, format!("may be changed in part: {error}"))

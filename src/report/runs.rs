@@ -19,6 +19,9 @@ pub enum Row {
         runbook: String,
         mode: Mode,
         standing: Standing,
+        /// Somebody wants nothing more to start.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        paused: bool,
         started_at: Timestamp,
         elapsed_s: i64,
         steps_done: usize,
@@ -52,6 +55,7 @@ impl Row {
             runbook: state.plan.name.clone(),
             mode: state.plan.mode,
             standing,
+            paused: state.hold.is_some() && !standing.is_terminal(),
             started_at: state.created_at,
             elapsed_s: ended.unwrap_or(now).duration_since(state.created_at).as_secs(),
             steps_done: state.finished,
@@ -130,6 +134,7 @@ fn line(row: &Row) -> Line {
             runbook,
             mode,
             standing,
+            paused,
             started_at,
             elapsed_s,
             steps_done,
@@ -140,7 +145,7 @@ fn line(row: &Row) -> Line {
             let current = step.as_ref().zip(step_state.as_ref()).map(|(step, state)| format!(": {step} {state}"));
             let cells = vec![
                 run.to_string(),
-                standing.word().to_owned(),
+                if *paused && standing.may_be_driven() { "paused" } else { standing.word() }.to_owned(),
                 mode.to_string(),
                 started_at.strftime("%Y-%m-%d %H:%MZ").to_string(),
                 duration(SignedDuration::from_secs(*elapsed_s)),

@@ -47,7 +47,7 @@ impl Status {
             plan_digest: state.plan.digest.clone(),
             last_event_at: state.last_event_at,
             questions: state.approvals_wanted(),
-            steps: (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now)).collect(),
+            steps: (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now, commands)).collect(),
         }
     }
 
@@ -97,6 +97,8 @@ impl Status {
         )];
         let mark = style.symbol(Symbol::Warning);
         lines.extend(summary.overrides.iter().take(2).map(|decision| format!("  {mark} {}", decision.sentence())));
+        let waits = style.symbol(Symbol::Waiting);
+        lines.extend(summary.paused.as_ref().map(|paused| format!("  {waits} {}", paused.sentence())));
         lines.extend(summary.reason.as_deref().map(|reason| format!("  {}", one_line(reason))));
         lines.push(format!("  {} of {} steps done; {}", summary.steps_done, summary.steps_in_all, self.verdict()));
         let tail = self.brief_tail(&style);

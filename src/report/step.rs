@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Standing, story};
+use super::{Commands, Doubt, Standing, story};
 use crate::{
     run::{
         State, StepError, StepState,
@@ -49,10 +49,13 @@ pub struct StepView {
     /// Where Azure can be asked about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// In doubt, or stuck: all that is known of the request, and the commands that lead out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }
 
 impl StepView {
-    pub fn of(state: &State, place: usize, standing: Standing, now: Timestamp) -> Self {
+    pub fn of(state: &State, place: usize, standing: Standing, now: Timestamp, commands: &Commands) -> Self {
         let planned = state.planned(place);
         let record = &state.steps[place];
         let approval = planned.action == ActionKind::Approval;
@@ -75,6 +78,7 @@ impl StepView {
             error: error(&record.state).cloned(),
             unsettled: unsettled(&record.state).cloned(),
             operation: attempt(&record.state).and_then(|attempt| Some(attempt.operation.as_ref()?.url.clone())),
+            doubt: Doubt::of(state, place, standing, commands),
         }
     }
 

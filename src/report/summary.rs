@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Advice, Commands, Judgement, Objective, ObjectiveVerdict, Override, Standing,
+    Advice, Commands, Doubt, Judgement, Objective, ObjectiveVerdict, Override, Standing,
     advice::advice,
     objectives::{age_in_words, objectives},
     overrides,
     step::StepView,
+    story::person,
     world::World,
 };
 use crate::{
@@ -44,6 +45,9 @@ pub struct Summary {
     /// What people decided against what the tool saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// Nothing more starts until somebody lifts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
     /// Somebody gave the run up and wanted back what could be taken back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub given_up: bool,
@@ -61,11 +65,39 @@ pub struct Summary {
     pub next: Vec<Advice>,
 }
 
+/// Who holds the run, since when, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    /// `dana@jump-1`
+    pub by: String,
+    pub since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Paused {
+    /// None: nobody holds it, or it is over.
+    pub fn of(state: &State) -> Option<Self> {
+        let hold = state.hold.as_ref().filter(|_| !state.is_over())?;
+        Some(Self { by: person(&hold.by), since: hold.at, reason: hold.reason.clone() })
+    }
+
+    /// `paused by dana@jump-1 since 14:12:05Z: the region may come back`
+    pub fn sentence(&self) -> String {
+        let reason = self.reason.as_ref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
+        format!(
+            "paused by {} since {}{reason}; what runs goes on, nothing more starts",
+            one_line(&self.by),
+            moment(self.since)
+        )
+    }
+}
+
 impl Summary {
     pub fn of(state: &State, standing: Standing, now: Timestamp, commands: &Commands) -> Self {
         let stopped = state.stopped.as_ref();
         let ended_at = stopped.map(|(_, _, at)| *at);
-        let views = (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now));
+        let views = (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now, commands));
         Self {
             v: FORMAT,
             run: state.run.clone(),
@@ -74,6 +106,7 @@ impl Summary {
             standing,
             reason: stopped.map(|(_, reason, _)| reason.clone()),
             overrides: overrides(state),
+            paused: Paused::of(state),
             given_up: state.way_back.is_some(),
             started_at: state.created_at,
             ended_at,
@@ -107,6 +140,10 @@ impl Summary {
             page.hang(&lead, &style.toned(Symbol::Warning, decision.sentence()));
         }
         page.hang("  ", &self.sentence());
+        if let Some(paused) = &self.paused {
+            let lead = format!("  {} ", style.mark(Symbol::Waiting));
+            page.hang(&lead, &style.toned(Symbol::Waiting, paused.sentence()));
+        }
         if let Some(reason) = &self.reason {
             page.hang("  ", &one_line(reason));
         }
@@ -174,7 +211,7 @@ impl Summary {
     }
 
     pub(super) fn objectives(&self, page: &mut Page) {
-        let ObjectiveVerdict { rto, rpo } = &self.objectives;
+        let ObjectiveVerdict { rto, rpo, only_backs_up } = &self.objectives;
         if rto.judgement == Judgement::NotSet && rpo.judgement == Judgement::NotSet {
             return;
         }
@@ -192,6 +229,10 @@ impl Summary {
         };
         objective(page, "RTO", rto, &recovery);
         let age = match (rpo.judgement, rpo.reached) {
+            (_, None) if *only_backs_up => "no backup was taken yet, or there was none before".to_owned(),
+            (_, Some(age)) if *only_backs_up => {
+                format!("the newest backup beside this run's own had become {} old", say(age))
+            }
             (_, None) => "no backup was chosen yet".to_owned(),
             (Judgement::Unknown, Some(age)) => format!("nothing is restored; the chosen backup is {} old", say(age)),
             (Judgement::Met | Judgement::Missed | Judgement::NotSet, Some(age)) => {
@@ -270,10 +311,28 @@ fn attention(page: &mut Page, step: &StepView, width: usize) {
     {
         page.hang(&format!("{indent}{} ", style.mark(Symbol::Arrow)), &one_line(remedy));
     }
+    if let Some(doubt) = &step.doubt {
+        unclear(page, doubt, indent.as_str());
+    }
     // What would finish by hand stands whole under "Next".
     for (name, value) in error.iter().flat_map(|error| &error.details).filter(|(name, _)| *name != BY_HAND) {
         page.hang(&format!("{indent}{} ", style.dim(format!("{name}:"))), &fit(&scalar(value), WIDEST_DETAIL, &style));
     }
+}
+
+/// What was sent, when and by whom, and when somebody last looked.
+fn unclear(page: &mut Page, doubt: &Doubt, indent: &str) {
+    let style = page.style;
+    if let Some(request) = &doubt.request {
+        let at = doubt.sent_at.map(|at| format!(" at {}", moment(at))).unwrap_or_default();
+        let by = doubt.by.as_ref().map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+        page.hang(&format!("{indent}{} ", style.dim("sent:")), &format!("{}{at}{by}", one_line(request)));
+    }
+    let looked = match doubt.looked_at {
+        Some(at) => format!("last at {}", moment(at)),
+        None => "nobody has looked since".to_owned(),
+    };
+    page.hang(&format!("{indent}{} ", style.dim("looked:")), &looked);
 }
 
 /// A JSON value on one line; a text without its quotes.

@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use super::{Standing, backups, objectives, pools, step};
 use crate::{
     plan::PlannedStep,
-    run::{State, StepState, state::StepRecord},
+    run::{
+        State, StepState,
+        state::{FOUND, StepRecord},
+    },
     runbook::{ActionKind, ResourceId, StepId},
     style::{moment, time},
 };
@@ -184,8 +187,12 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
         }
         StepState::Undone => (true, format!("points at {before} again; the change was undone at {}", ended(record))),
         StepState::Undoing { .. } => (false, format!("is being put back from {target} to {before}")),
-        StepState::UndoFailed { .. } => {
-            (false, format!("was moved to {target}, and putting {before} back failed: where it points is not known"))
+        StepState::UndoFailed { error, .. } => {
+            let now = match error.details.get(FOUND).and_then(Value::as_str) {
+                Some(found) => format!("when it was last read, it was {found}"),
+                None => "where it points is not known".to_owned(),
+            };
+            (false, format!("was moved to {target}, and putting {before} back failed: {now}"))
         }
         StepState::Running { attempt, .. } if attempt.intent.is_some() && standing == Standing::Driven => {
             (false, format!("is being moved from {before} to {target}"))
