@@ -63,10 +63,10 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             if standing == Standing::Unknown {
                 list.push(say("resume", "go on from here, if the process that drove it is gone"));
             }
+            list.push(say("abort", "stop it and say what is left behind"));
             if state.hold.is_none() && standing == Standing::Driven {
                 list.push(say("pause", "hold it before its next step"));
             }
-            list.push(say("abort", "stop it and say what is left behind"));
         }
         Standing::Abandoned => {
             list.push(say("resume", "look what became of what was sent, then go on; nothing is sent twice"));

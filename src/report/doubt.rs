@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Advice, Commands, Standing, story::person};
 use crate::{
     run::{
-        State, StepState,
+        Outcome, State, StepState,
         state::{BY_HAND, FOUND, StepRecord},
     },
     runbook::{ResourceId, StepId},
@@ -87,7 +87,8 @@ pub fn ways_out(state: &State, standing: Standing, commands: &Commands) -> Vec<A
     for place in 0..state.steps.len() {
         let Some(shape) = unclear(state, place, standing) else { continue };
         let (id, record) = (&state.planned(place).id, &state.steps[place]);
-        if commands.site_lives {
+        // Whoever was only interrupted resumes; the rest is in the JSON form.
+        if commands.site_lives && standing != Standing::Ended(Outcome::Interrupted) {
             list.extend(questions(id, record));
         }
         if shape.may_be_settled {
