@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    Call, Context,
     arguments::{FlipCname, SetTtl},
-    cname_notes::{About, Before, Content, MOST_METADATA, Noted, folded, with_notes},
+    cname_notes::{About, Before, Content, Fence, MOST_METADATA, Noted, folded, with_notes},
     fact::after,
 };
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
         dns::{self, CnameRecord},
     },
     plan::facts::PlannedRequest,
-    runbook::{ResourceId, span},
+    run::{Disposition, StepError},
+    runbook::{ActionKind, ResourceId, span},
 };
 
 /// What shall be different about a record.
@@ -78,6 +80,29 @@ impl Change {
         // A record without room for our note can only be known by what it is.
         let no_room = current.metadata.len() >= MOST_METADATA && by.run.is_none();
         self.is_there(current) && (by.is_of(run) || no_room)
+    }
+
+    /// As which holder of the record's lock this process writes it.
+    pub fn fence<'a>(&self, call: &Call, context: &'a Context) -> Fence<'a> {
+        Fence { run: &context.run, generation: call.fences.get(&self.target_id()).copied() }
+    }
+
+    /// Refuses a record that somebody who came later has written: an old decision must not go over a newer one.
+    ///
+    /// # Errors
+    /// `generation-older`.
+    pub fn check_fence(&self, fence: Fence<'_>, current: &CnameRecord) -> Result<(), StepError> {
+        let Some((found, run)) = fence.shut_out(&current.metadata) else { return Ok(()) };
+        let own = fence.generation.unwrap_or_default();
+        let hostname = self.hostname(current);
+        let mut step = StepError::new(
+            Disposition::Refused,
+            "generation-older",
+            format!("{hostname} was written by run `{run}` as generation {found}, and this run holds it as {own}"),
+            format!("look at `lifeboat status {run}` and at the record; if this run is still wanted, plan it again"),
+        );
+        step.details.insert("found".to_owned(), json!({ "generation": found, "run": run }));
+        Err(step)
     }
 
     /// `the target …, TTL … s`: for what was wanted.
@@ -163,6 +188,15 @@ impl Change {
         }
         outputs
     }
+}
+
+/// The record that a step would write, told by its arguments alone: what could not be probed is held all the same.
+/// None: it writes none, or that is not known yet.
+pub fn record_of(kind: ActionKind, arguments: &Map<String, Value>) -> Option<String> {
+    let writes = matches!(kind, ActionKind::SetTtl | ActionKind::FlipCname | ActionKind::FlipPrivateCname);
+    let text = |name: &str| arguments.get(name)?.as_str().filter(|text| writes && !text.contains("${{"));
+    let (zone, record) = (ResourceId::parse(text("zone")?).ok()?, text("record")?.to_owned());
+    Some(Change { zone, record, target: None, ttl: None }.target_id())
 }
 
 /// When the last cache that holds the TTL from before a new one runs out. The note has whole seconds: the last of them

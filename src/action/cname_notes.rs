@@ -6,6 +6,7 @@
 //! ```text
 //!  lifeboat_run · lifeboat_previous_target · lifeboat_previous_ttl · lifeboat_flipped_at       of the last flip
 //!  lifeboat_ttl_before: "300 2026-11-23T08:00:00Z run-1"                                       of the last new TTL
+//!  lifeboat_generation: "7 run-1"                                                              of whichever came last
 //! ```
 //!
 //! Pure.
@@ -24,6 +25,9 @@ pub const PREVIOUS_TTL_KEY: &str = "lifeboat_previous_ttl";
 pub const FLIPPED_AT_KEY: &str = "lifeboat_flipped_at";
 /// Seconds, time and run, with a space between: one entry, since a record set has room for few.
 pub const TTL_BEFORE_KEY: &str = "lifeboat_ttl_before";
+/// Generation of the record's lock and the run that held it, with a space between. Whoever holds an older one may not
+/// write any more.
+pub const GENERATION_KEY: &str = "lifeboat_generation";
 /// Entries that a record set's metadata may have. Microsoft documents no number; ten is a cautious guess (not verified).
 pub const MOST_METADATA: usize = 10;
 
@@ -41,6 +45,48 @@ impl About {
             Self::Ttl => &[TTL_BEFORE_KEY],
         }
     }
+}
+
+/// Who writes a record, and as which holder of its lock.
+#[derive(Clone, Copy, Debug)]
+pub struct Fence<'a> {
+    pub run: &'a str,
+    /// None: the run does not hold the record, since its plan could not tell that it would write it, or in a world that
+    /// nobody shares. Then nothing is noted and nobody shut out; the `ETag` and what the plan saw still count.
+    pub generation: Option<u64>,
+}
+
+impl Fence<'_> {
+    /// What a record's metadata says of its last writer.
+    pub fn on(metadata: &BTreeMap<String, String>) -> Option<(u64, &str)> {
+        let text = metadata.get(GENERATION_KEY)?;
+        let (generation, run) = text.split_once(' ').unwrap_or((text, ""));
+        Some((generation.parse().ok()?, run))
+    }
+
+    /// Somebody who came later has written the record: its generation and run.
+    pub fn shut_out<'m>(&self, metadata: &'m BTreeMap<String, String>) -> Option<(u64, &'m str)> {
+        let own = self.generation?;
+        Fence::on(metadata).filter(|(found, run)| *found > own || (*found == own && *run != self.run))
+    }
+
+    /// `current` with the generation noted, as far as there is room.
+    pub fn noted(&self, current: &CnameRecord) -> CnameRecord {
+        let mut noted = current.clone();
+        if let Some(generation) = self.generation
+            && (noted.metadata.len() < MOST_METADATA || noted.metadata.contains_key(GENERATION_KEY))
+        {
+            noted.metadata.insert(GENERATION_KEY.to_owned(), format!("{generation} {}", self.run));
+        }
+        noted
+    }
+}
+
+/// The generation that a record showed when a step was planned; 0 when it showed none, or is no record.
+pub fn generation(facts: &[Fact]) -> u64 {
+    let metadata = facts.iter().find(|fact| fact.name == "record.metadata").map(|fact| &fact.value);
+    let metadata = metadata.and_then(|value| BTreeMap::<String, String>::deserialize(value).ok()).unwrap_or_default();
+    Fence::on(&metadata).map_or(0, |(generation, _)| generation)
 }
 
 /// What of a record decides where traffic goes.
@@ -230,6 +276,47 @@ mod tests {
         assert!(!planned.explains(&elsewhere, "run-1", About::Target));
         let slower = record("old", 90, lowered.metadata);
         assert!(planned.explains(&slower, "run-1", About::Ttl), "a TTL alone moves no traffic");
+    }
+
+    #[test]
+    fn a_generation_shuts_out_whoever_came_before() {
+        let noted =
+            |generation, run| Fence { run, generation: Some(generation) }.noted(&record("old", 300, BTreeMap::new()));
+        let found = noted(7, "run-1").metadata;
+        assert_eq!(found[GENERATION_KEY], "7 run-1");
+        let shut = |generation, run| Fence { run, generation }.shut_out(&found).is_some();
+        for (generation, run, expected) in [
+            (Some(6), "run-1", true),
+            (Some(6), "run-2", true),
+            (Some(7), "run-1", false),
+            (Some(7), "run-2", true),
+            (Some(8), "run-2", false),
+            (None, "run-1", false),
+            (None, "run-2", false),
+        ] {
+            assert_eq!(shut(generation, run), expected, "{generation:?} of {run}");
+        }
+        // Nothing, and what nobody can read, shut nobody out.
+        for text in ["", "seven run-1", "-1 run-1"] {
+            let found = BTreeMap::from([(GENERATION_KEY.to_owned(), text.to_owned())]);
+            assert_eq!(Fence { run: "run-2", generation: Some(1) }.shut_out(&found), None);
+        }
+        assert_eq!(Fence { run: "run-2", generation: None }.shut_out(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn a_generation_takes_the_last_room_and_is_kept_by_later_notes() {
+        let full: BTreeMap<String, String> =
+            (0..MOST_METADATA).map(|number| (format!("k{number}"), "x".into())).collect();
+        let fence = Fence { run: "run-1", generation: Some(2) };
+        assert_eq!(fence.noted(&record("old", 300, full.clone())).metadata, full);
+        let mut room = full;
+        room.remove("k0");
+        let noted = fence.noted(&record("old", 300, room));
+        assert_eq!(noted.metadata[GENERATION_KEY], "2 run-1");
+        assert!(!with_notes(&noted, "run-1", NOW, About::Target).contains_key(RUN_KEY), "no room is left");
+        let later = Fence { run: "run-2", generation: Some(3) }.noted(&noted);
+        assert_eq!(later.metadata[GENERATION_KEY], "3 run-2", "its place is its own");
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! What an action is given: the world, its arguments, and what the plan saw. Never reads any of it by itself.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
 use super::Others;
 use crate::{
-    azure::{Arm, Environment, TokenSource, storage::Blobs},
+    azure::{Arm, Environment, Gate, TokenSource, storage::Blobs},
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp},
     plan::{Forced, facts::Fact},
-    run::{Intent, StepError},
+    run::{Intent, StepError, lease::Lease},
     runbook::{StepId, catalog},
     sim::World,
     site::Site,
@@ -96,6 +96,19 @@ impl Context {
         self
     }
 
+    /// The same world for a process that another one may supersede: what it wants to change leaves while it holds.
+    #[must_use]
+    pub fn under(mut self, lease: &Lease) -> Self {
+        let lease = lease.clone();
+        let gate = Gate::asking(move || {
+            let lease = lease.clone();
+            async move { lease.held().await }
+        });
+        self.arm = self.arm.gated(gate.clone());
+        self.blobs = self.blobs.gated(gate);
+        self
+    }
+
     /// The same world for one run of one plan.
     #[must_use]
     pub fn for_run(mut self, run: impl Into<String>, restore_timeout: Duration) -> Self {
@@ -119,6 +132,9 @@ pub struct Call {
     /// The last change that the step announced, perhaps in an earlier attempt: what several requests had found before
     /// the first of them. None while planning.
     pub earlier: Option<Arc<Intent>>,
+    /// The generation of each target that this process holds, by the target's id; empty while planning, and in worlds
+    /// that nobody shares.
+    pub fences: Arc<BTreeMap<String, u64>>,
 }
 
 /// What a performed step gives.

@@ -65,11 +65,13 @@ pub async fn perform(change: &Change, call: &Call, context: &Context, record: &R
     let arm = context.arm.noting(record.sink());
     let planned_etag = call.planned.iter().find(|fact| fact.name == "record.etag").and_then(|fact| fact.value.as_str());
     let mut expected = Content::planned(&call.planned);
+    let fence = change.fence(call, context);
     // A record without room for our notes cannot tell what was there before the attempt that may have changed it.
     let mut sent: Option<Before> = None;
     for attempt in 1..=MOST_TRIES {
         let current =
             dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
+        change.check_fence(fence, &current)?;
         if change.is_there(&current) {
             if attempt == 1 {
                 note(record, change.summary(&current));
@@ -89,7 +91,7 @@ pub async fn perform(change: &Change, call: &Call, context: &Context, record: &R
             note(record, "the record was written since the plan was made, with the same content; going on");
         }
         let Some(etag) = current.etag.clone() else { return Err(no_etag(change)) };
-        let wanted = change.wanted(&current, &context.run, &shown_time(context.clock.now()));
+        let wanted = change.wanted(&fence.noted(&current), &context.run, &shown_time(context.clock.now()));
         let before = Before::of(&current);
         let request = change.request(&current, &wanted, &arm);
         record.intend(Intent { request, before: json!(before) }).await;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Call, Context, Done, Recorder,
     cname_change::{Change, seconds},
-    cname_notes::{About, Before, Content, Noted, folded, without_notes},
+    cname_notes::{About, Before, Content, Fence, Noted, folded, without_notes},
     error,
     fact::note,
     flip_cname::{MOST_TRIES, no_etag, unreadable},
@@ -36,7 +36,7 @@ pub async fn undo(
 ) -> Result<Done, StepError> {
     let previous = Previous::of(change, outputs, call.earlier.as_deref())?;
     let mut found = None;
-    let put_back = put_back(change, &previous, context, &mut found, record).await;
+    let put_back = put_back(change, &previous, change.fence(call, context), context, &mut found, record).await;
     put_back.map_err(|mut step| {
         step.details.insert(BY_HAND.to_owned(), previous.by_hand(change, &context.arm).into());
         if let Some(found) = found {
@@ -72,6 +72,7 @@ pub async fn settle(
 async fn put_back(
     change: &Change,
     previous: &Previous,
+    fence: Fence<'_>,
     context: &Context,
     found: &mut Option<Content>,
     record: &Recorder,
@@ -81,6 +82,7 @@ async fn put_back(
         let current =
             dns::cname(&arm, &change.zone, &change.record).await.map_err(|failure| unreadable(change, &failure))?;
         *found = Some(Content::of(&current));
+        change.check_fence(fence, &current)?;
         let noted = Noted::on(&current.metadata, change.about()).is_of(&context.run);
         let back = previous.is_back(&current);
         if back && !noted {
@@ -98,7 +100,7 @@ async fn put_back(
         let wanted = CnameRecord {
             cname: previous.target.clone().or_else(|| current.cname.clone()),
             ttl: previous.ttl,
-            metadata: without_notes(&current, change.about()),
+            metadata: without_notes(&fence.noted(&current), change.about()),
             ..current.clone()
         };
         let request = change.request(&current, &wanted, &arm);

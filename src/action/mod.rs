@@ -63,6 +63,8 @@ mod wait;
 mod whose;
 
 pub use adoption::adopt;
+pub use cname_change::record_of;
+pub use cname_notes::generation;
 pub use confirm_outage::LOOKS_ALIVE;
 pub use context::{Call, Context, Done};
 pub use dispatch::{effect, expected, follow, perform, probe, settle, settle_undo, undo};

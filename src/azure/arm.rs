@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    Budget, TokenSource,
+    Budget, Gate, TokenSource,
     exchange::{self, Answer, Call, Exchange, LONGEST_WAIT, Repeat},
     refusal, retry_after,
 };
@@ -172,8 +172,16 @@ impl Arm {
     pub fn new(http: Http, endpoints: &Endpoints, tokens: Arc<TokenSource>, clock: Clock) -> Result<Self, String> {
         let origin = base_url(&endpoints.resource_manager)?;
         let scope = endpoints.scope.clone();
-        let exchange =
-            Exchange { http, tokens: Arc::clone(&tokens), clock, scope, origin, sink: None, budget: Arc::default() };
+        let exchange = Exchange {
+            http,
+            tokens: Arc::clone(&tokens),
+            clock,
+            scope,
+            origin,
+            sink: None,
+            gate: Gate::default(),
+            budget: Arc::default(),
+        };
         Ok(Self { tokens, exchange })
     }
 
@@ -183,6 +191,13 @@ impl Arm {
         let mut arm = self.clone();
         arm.exchange.sink = Some(sink);
         arm
+    }
+
+    /// The same resource manager, whose changes leave when `gate` says so.
+    #[must_use]
+    pub fn gated(mut self, gate: Gate) -> Self {
+        self.exchange.gate = gate;
+        self
     }
 
     /// What is left of the requests that the resource manager takes.

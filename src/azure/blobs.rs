@@ -11,7 +11,7 @@ use url::Url;
 use crate::{clock::Clock, net::Http, site::Endpoints};
 
 use super::{
-    Arm, AzureError, AzureErrorKind, NoticeSink, TokenSource, arm,
+    Arm, AzureError, AzureErrorKind, Gate, NoticeSink, TokenSource, arm,
     exchange::{self, Answer, Call, Exchange, Repeat},
     refusal,
     retry_after::http_date,
@@ -53,6 +53,7 @@ pub struct Blobs {
     /// With `{account}`.
     endpoint: String,
     sink: Option<NoticeSink>,
+    gate: Gate,
 }
 
 impl std::fmt::Debug for Blobs {
@@ -63,13 +64,19 @@ impl std::fmt::Debug for Blobs {
 
 impl Blobs {
     pub fn new(http: Http, endpoints: &Endpoints, tokens: Arc<TokenSource>, clock: Clock) -> Self {
-        Self { http, tokens, clock, endpoint: endpoints.blob.clone(), sink: None }
+        Self { http, tokens, clock, endpoint: endpoints.blob.clone(), sink: None, gate: Gate::default() }
     }
 
     /// The same, whose waits are told to `sink`.
     #[must_use]
     pub fn noting(&self, sink: NoticeSink) -> Self {
         Self { sink: Some(sink), ..self.clone() }
+    }
+
+    /// The same, whose changes leave when `gate` says so.
+    #[must_use]
+    pub fn gated(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// Every blob whose name begins with `prefix`, in the service's order.
@@ -172,6 +179,7 @@ impl Blobs {
             scope: SCOPE.to_owned(),
             origin: base.clone(),
             sink: self.sink.clone(),
+            gate: self.gate.clone(),
             budget: Arc::default(),
         };
         Ok((exchange, base))
@@ -188,6 +196,7 @@ impl Arm {
             clock: exchange.clock.clone(),
             endpoint: endpoints.blob.clone(),
             sink: exchange.sink.clone(),
+            gate: exchange.gate.clone(),
         }
     }
 }

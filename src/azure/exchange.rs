@@ -26,7 +26,7 @@ use crate::{
     net::{Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse},
 };
 
-use super::{AzureError, AzureErrorKind, Budget, Notice, NoticeSink, TokenSource, retry_after::retry_after};
+use super::{AzureError, AzureErrorKind, Budget, Gate, Notice, NoticeSink, TokenSource, retry_after::retry_after};
 
 /// Longest obeyed Retry-After. ARM's buckets refill within seconds; a service that asks for more is asked again by then,
 /// so that nobody sits in front of an hour's silence during an outage.
@@ -89,6 +89,7 @@ pub(super) struct Exchange {
     /// Tokens go here and nowhere else.
     pub origin: Url,
     pub sink: Option<NoticeSink>,
+    pub gate: Gate,
     /// Shared by all copies.
     pub budget: Arc<Budget>,
 }
@@ -183,6 +184,7 @@ impl Exchange {
         let id = Uuid::new_v4().to_string();
         request.headers.insert(CLIENT_REQUEST_ID, text(&id));
         request.headers.insert(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"));
+        self.gate.pass(&call.method).await;
         let outcome = self.http.send(request).await;
         if let Ok(response) = &outcome {
             self.budget.note(&response.headers);

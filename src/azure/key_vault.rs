@@ -10,7 +10,7 @@ use url::{Host, Url};
 use crate::{clock::Clock, net::Http, site::Endpoints};
 
 use super::{
-    AzureError, AzureErrorKind, TokenSource, arm,
+    AzureError, AzureErrorKind, Gate, TokenSource, arm,
     exchange::{self, Answer, Call, Exchange, Repeat},
     refusal,
 };
@@ -124,6 +124,7 @@ impl KeyVaults {
             scope: endpoints.key_vault_scope(),
             origin: base,
             sink: None,
+            gate: Gate::default(),
             budget: Arc::default(),
         };
         let mut call = Call::new(Method::GET, url, Repeat::Safe);

@@ -19,6 +19,7 @@ mod encrypted_key;
 mod environment;
 mod exchange;
 pub mod front_door;
+mod gate;
 pub mod groups;
 pub mod health;
 mod identity;
@@ -37,6 +38,7 @@ pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink, Reply, Reques
 pub use budget::Budget;
 pub use credential::TokenSource;
 pub use environment::Environment;
+pub use gate::Gate;
 pub use operation::{Operation, OperationState};
 pub use ready_token::{read_secret, read_text};
 pub use refusal::role_for;

@@ -17,6 +17,7 @@ use crate::{
         live::{Canvas, Live},
         objectives,
         outlet::Outlet,
+        runs::Row,
         story::Voice,
     },
     run::{
@@ -52,7 +53,7 @@ pub struct Drive {
 pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     let Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next } = drive;
     let run = state.run.clone();
-    let context = Arc::new(context(&scene, &state, store));
+    let context = Arc::new(context(&scene, &state, store.clone()));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
     let asks_here = session.machine.stdin_terminal && !session.json() && !operator;
@@ -74,7 +75,11 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         first,
         ..Driver::new(session.machine.user.clone(), std::process::id(), env!("CARGO_PKG_VERSION"))
     };
+    note(&store, &state, Standing::of(&state, Some(true)), scene.clock.now()).await;
     let driven = engine::drive(state, journal, context, driver, directives, observers).await;
+    if let Ok((state, _)) = &driven {
+        note(&store, state, Standing::of(state, Some(false)), scene.clock.now()).await;
+    }
     signals.abort();
     attendance.end().await;
     drop(views.kept);
@@ -92,6 +97,14 @@ pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
     let restore_timeout = restores.map(|step| step.timeout).max().unwrap_or(ActionKind::Restore.entry().timeout);
     let beside = scene.context.clone().beside(others(store, Some(state.run.clone())));
     beside.for_run(&*state.run.0, restore_timeout)
+}
+
+/// For `lifeboat runs`; a view, without which the run goes on.
+async fn note(store: &Store, state: &State, standing: Standing, now: Timestamp) {
+    let row = serde_json::to_value(Row::of(state, standing, now)).expect("text keys");
+    if let Err(error) = store.put_row(&state.run, state.is_over(), row).await {
+        tracing::warn!(%error, "the index of runs cannot be written");
+    }
 }
 
 /// What shows the run while it is driven.

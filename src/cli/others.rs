@@ -6,7 +6,7 @@ use crate::{
     action::{Others, Unfinished},
     run::{RunId, State},
     runbook::{ActionKind, ResourceId},
-    store::{Store, StoreError},
+    store::{Kept, Store, StoreError},
 };
 
 /// Every other run than `own` that is not over; read anew whenever it is asked for. A plan is no run yet.
@@ -19,7 +19,9 @@ pub fn others(store: Store, own: Option<RunId>) -> Others {
 
 async fn unfinished(store: &Store, own: Option<&RunId>) -> Result<Vec<Unfinished>, StoreError> {
     let mut found = Vec::new();
-    for kept in store.list().await?.into_iter().filter(|kept| Some(kept.run()) != own) {
+    let ended = store.rows_of_ended().await?;
+    let other = |kept: &Kept| Some(kept.run()) != own && !ended.contains_key(kept.run());
+    for kept in store.list().await?.into_iter().filter(other) {
         let (state, _) = kept.load().await?;
         if !state.is_over() {
             found.push(needs(&state));

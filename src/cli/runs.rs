@@ -2,10 +2,15 @@
 
 use super::{Exit, Failure, Session, print, world};
 use crate::{
-    report::{Standing, Status, runs as listing},
+    clock::Clock,
+    report::{Process, Standing, Status, runs as listing},
     run::State,
     store::{Heard, Kept, StoreError},
 };
+
+/// Whoever has not been heard for so long is not called driving any more: several heartbeats, and some seconds by which
+/// two machines' clocks may differ.
+const SILENT_FOR_S: i64 = 60;
 
 /// Now, on the clock that the run was driven by.
 fn now(state: &State) -> jiff::Timestamp {
@@ -13,23 +18,44 @@ fn now(state: &State) -> jiff::Timestamp {
 }
 
 /// A run, how it stands, and who drives it or drove it last.
-async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Heard>), StoreError> {
+async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Process>), StoreError> {
     let (state, _) = kept.load().await?;
     let driver = match state.stopped {
         // Whoever ended it has gone, or goes.
         Some(_) => None,
-        None => kept.driver().await?,
+        None => kept.driver().await?.filter(|driver| driver.lives),
     };
-    let standing = Standing::of(&state, Some(driver.as_ref().is_some_and(|driver| driver.lives)));
-    Ok((state, standing, driver))
+    let driven = match &driver {
+        Some(driver) if kept.is_shared() && fell_silent(driver.at) => None,
+        Some(_) => Some(true),
+        None => Some(false),
+    };
+    let standing = Standing::of(&state, driven);
+    let process = driver.map(|Heard { holder, at, .. }| Process {
+        driver: format!("{}@{}", holder.by.name, holder.by.host),
+        pid: holder.pid,
+        since: holder.since,
+        last_heard: at,
+    });
+    Ok((state, standing, process))
+}
+
+/// Two machines' clocks are compared here, so this only chooses words.
+fn fell_silent(heard: Option<jiff::Timestamp>) -> bool {
+    heard.is_none_or(|at| Clock::Wall.now().duration_since(at).as_secs() > SILENT_FOR_S)
 }
 
 pub async fn runs(session: &Session) -> Result<Exit, Failure> {
     let store = world::store(session, None)?;
     let mut rows = Vec::new();
+    let mut ended = store.rows_of_ended().await?;
     for kept in store.list().await? {
+        if let Some(row) = ended.remove(kept.run()).and_then(|row| serde_json::from_value(row).ok()) {
+            rows.push(row);
+            continue;
+        }
         rows.push(match standing(&kept).await {
-            Ok((state, standing, _)) => listing::Row::of(&state, standing, now(&state)),
+            Ok((state, standing, process)) => listing::Row::of(&state, standing, now(&state)).driven_by(process),
             Err(error) => listing::Row::unreadable(&*kept.run().0, &error),
         });
     }
@@ -48,8 +74,9 @@ pub async fn runs(session: &Session) -> Result<Exit, Failure> {
 
 pub async fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure> {
     let kept = world::store(session, None)?.open(run).await?;
-    let (state, standing, _) = standing(&kept).await?;
-    let status = Status::of(&state, standing, now(&state), &session.commands(!kept.is_simulated()));
+    let (state, standing, process) = standing(&kept).await?;
+    let commands = session.commands(!kept.is_simulated());
+    let status = Status::of(&state, standing, now(&state), &commands).driven_by(process);
     let style = session.machine.style_out();
     if session.json() {
         print(&serde_json::to_string_pretty(&status).expect("text keys"))

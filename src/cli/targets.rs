@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Failure;
 use crate::{
+    action::{generation, record_of},
     plan::Plan,
-    runbook::Effect,
+    runbook::{Effect, Scope},
     store::{Claim, Store, Target},
 };
 
@@ -20,7 +21,20 @@ pub async fn hold(
     if simulated || plan.steps.iter().all(|step| step.effect == Effect::ReadOnly) {
         return Ok(BTreeMap::new());
     }
-    let ids = plan.steps.iter().flat_map(|step| step.probe.targets.iter());
-    let targets: Vec<Target> = ids.map(|id| Target { id: id.clone(), seen: 0 }).collect();
-    Ok(store.hold_targets(claim, &targets).await?)
+    Ok(store.hold_targets(claim, &targets(plan)).await?)
+}
+
+/// Each once, with the highest generation that any of its steps saw.
+fn targets(plan: &Plan) -> Vec<Target> {
+    let scope = Scope::new(plan.parameters.clone(), plan.mode, None);
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for step in &plan.steps {
+        let known = scope.resolve_known(&step.arguments).ok();
+        let record = known.and_then(|(arguments, _)| record_of(step.action, &arguments));
+        for id in step.probe.targets.iter().cloned().chain(record) {
+            let highest = seen.entry(id).or_default();
+            *highest = (*highest).max(generation(&step.probe.facts));
+        }
+    }
+    seen.into_iter().map(|(id, seen)| Target { id, seen }).collect()
 }

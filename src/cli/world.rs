@@ -6,6 +6,7 @@ use super::{Exit, Failure, Session, arguments::Where, check::read};
 use crate::{
     action::Context,
     clock::Clock,
+    net::objects::Tell,
     plan::Plan,
     runbook::{ActionKind, Mode, Runbook},
     sim::{self, ListenOptions, Scenario, Serving, World},
@@ -161,10 +162,15 @@ pub fn location(session: &Session, site: Option<&Site>) -> Result<Location, Fail
     Ok(Location::Directory(directory))
 }
 
+/// Says on stderr what is waited for.
+fn teller() -> Tell {
+    Arc::new(|text| eprintln!("{text}"))
+}
+
 /// The runs that are kept there.
 pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
     match location(session, site)? {
-        Location::Directory(directory) => Ok(Store::directory(directory, Clock::Wall)),
+        Location::Directory(directory) => Ok(Store::directory(directory, Clock::Wall).telling(teller())),
         other => Err(Failure::new(
             Exit::Problems,
             format!("`{other}` is an object store, which this version cannot use"),

@@ -287,6 +287,7 @@ fn prepare(step: &Step, scope: &Scope, forced: Option<&Forced>) -> Prepared {
         forced: forced.cloned(),
         earlier: None,
         doubt: None,
+        fences: Arc::default(),
     })
 }
 

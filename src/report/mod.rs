@@ -39,5 +39,5 @@ pub use decision::{Override, overrides};
 pub use doubt::Doubt;
 pub use objectives::{Judgement, Objective, ObjectiveVerdict, objectives};
 pub use standing::Standing;
-pub use status::Status;
+pub use status::{Process, Status};
 pub use summary::Summary;

@@ -1,17 +1,17 @@
 //! `lifeboat runs`: all runs, the newest first.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Standing, step};
+use super::{Process, Standing, step};
 use crate::{
     run::{RunId, State},
     runbook::{ActionKind, Mode, StepId},
-    style::{Page, Style, Symbol, columns, duration, one_line, pad},
+    style::{Page, Style, Symbol, columns, duration, moment, one_line, pad},
 };
 
 /// One run, or one journal that cannot be read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Row {
     Run {
@@ -27,11 +27,14 @@ pub enum Row {
         steps_done: usize,
         steps_in_all: usize,
         /// The first step that is being worked on, asks, is in doubt, or failed.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepId>,
         /// The state of that step in words.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         step_state: Option<String>,
+        /// The process that drives it, while one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<Process>,
     },
     Unreadable {
         run: String,
@@ -62,7 +65,17 @@ impl Row {
             steps_in_all: state.steps.len(),
             step,
             step_state,
+            process: None,
         }
+    }
+
+    /// The same, with the process that drives it now.
+    #[must_use]
+    pub fn driven_by(mut self, by: Option<Process>) -> Self {
+        if let Self::Run { process, .. } = &mut self {
+            *process = by;
+        }
+        self
     }
 
     pub fn unreadable(run: impl Into<String>, error: &dyn std::error::Error) -> Self {
@@ -141,6 +154,7 @@ fn line(row: &Row) -> Line {
             steps_in_all,
             step,
             step_state,
+            process,
         } => {
             let current = step.as_ref().zip(step_state.as_ref()).map(|(step, state)| format!(": {step} {state}"));
             let cells = vec![
@@ -151,7 +165,11 @@ fn line(row: &Row) -> Line {
                 duration(SignedDuration::from_secs(*elapsed_s)),
                 format!("{steps_done}/{steps_in_all}"),
             ];
-            let rest = format!("{}{}", one_line(runbook), current.unwrap_or_default());
+            let held = process.as_ref().map(|process| {
+                let heard = process.last_heard.map(|at| format!(", last heard {}", moment(at))).unwrap_or_default();
+                format!("; held by {}{heard}", one_line(&process.driver))
+            });
+            let rest = format!("{}{}{}", one_line(runbook), current.unwrap_or_default(), held.unwrap_or_default());
             Line { cells, rest, symbol: standing.symbol() }
         }
         Row::Unreadable { run, error } => {

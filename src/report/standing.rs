@@ -1,6 +1,6 @@
 //! How a run stands: ended, driven, or left alone by a driver that died.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     run::{Outcome, State},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How a run stands, seen from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// A process drives it now.

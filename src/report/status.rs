@@ -1,7 +1,7 @@
 //! `lifeboat status RUN`: every step, and the summary of now.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Commands, Judgement, Standing, Summary, step::StepView};
 use crate::{
@@ -14,6 +14,26 @@ pub const BRIEF_LINES: usize = 24;
 /// Columns of the brief form.
 pub const BRIEF_COLUMNS: usize = 80;
 
+/// The process that drives a run, as its store knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// `dana@jump-1`
+    pub driver: String,
+    pub pid: u32,
+    pub since: Timestamp,
+    /// By its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_heard: Option<Timestamp>,
+}
+
+impl Process {
+    /// `dana@jump-1, process 7, since …, last heard …`
+    pub fn sentence(&self) -> String {
+        let heard = self.last_heard.map(|at| format!(", last heard {}", moment(at))).unwrap_or_default();
+        format!("{}, process {}, since {}{heard}", one_line(&self.driver), self.pid, moment(self.since))
+    }
+}
+
 /// The run as it is now.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -22,6 +42,9 @@ pub struct Status {
     /// Who drives it, or drove it last: `dana@jump-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// The process that drives it, while one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
     /// How often somebody has taken it up.
     pub generation: u32,
     /// SHA-256, hex.
@@ -42,6 +65,7 @@ impl Status {
         }
         Self {
             summary,
+            process: None,
             driver: state.driver.as_ref().map(|driver| format!("{}@{}", driver.name, driver.host)),
             generation: state.generation,
             plan_digest: state.plan.digest.clone(),
@@ -51,9 +75,19 @@ impl Status {
         }
     }
 
+    /// The same, with the process that drives it now.
+    #[must_use]
+    pub fn driven_by(mut self, process: Option<Process>) -> Self {
+        self.process = process;
+        self
+    }
+
     pub fn text(&self, style: &Style) -> String {
         let mut page = Page::new(style);
         self.summary.head(&mut page);
+        if let Some(process) = &self.process {
+            page.hang("  ", &format!("held by {}", process.sentence()));
+        }
         if let Some(driver) = &self.driver {
             let verb = if self.summary.standing == Standing::Driven { "driven by" } else { "last driven by" };
             let line = format!(

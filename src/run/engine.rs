@@ -160,10 +160,11 @@ async fn attach_and_turn(
     observers: Vec<Observer>,
 ) -> Result<(State, Journal), EngineError> {
     let (sender, mut messages) = mpsc::unbounded_channel();
+    let lease = journal.lease().clone();
     let mut engine = Engine {
         state,
         journal,
-        context,
+        context: Arc::new(Context::clone(&context).under(&lease)),
         observers,
         sender,
         live: HashMap::new(),
@@ -175,7 +176,6 @@ async fn attach_and_turn(
         answers: Vec::new(),
         looks: JoinSet::new(),
     };
-    let lease = engine.journal.lease().clone();
     let result = tokio::select! {
         biased;
         to = lease.lost() => Err(JournalError::Superseded { to: Box::new(to) }.into()),
@@ -512,7 +512,12 @@ impl Engine {
     fn look(&mut self, inquiry: Inquiry, answer: Answer) {
         let Ok(place) = inquiry.place(&self.state) else { return };
         let (subject, context) = (Subject::of(&self.state, place), self.context.clone());
+        let quiet = self.state.quiet_until;
         let _it_ends_with_the_drive = self.looks.spawn(async move {
+            // A driver before this one may still send what it had announced.
+            if let Some(quiet) = quiet {
+                context.clock.sleep_until(quiet).await;
+            }
             let seen = subject.look(inquiry.claim, &context).await;
             Looked { inquiry, seen, answer }
         });

@@ -10,6 +10,7 @@
 //! One function answers every request, whichever way it came in. Time is the [`crate::clock::Clock`]'s;
 //! chance is the scenario's seed. It never reaches out of the machine and never acts on real Azure.
 
+pub mod bucket;
 mod built_in;
 pub mod condition;
 pub mod fault;
@@ -55,6 +56,7 @@ mod seam;
 mod serve;
 mod wire;
 
+pub use bucket::Bucket;
 pub use command::SimArguments;
 pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, MemberChange, Moment, On, Status};
 pub use observe::{Effects, LoggedRequest, RecordView, ServiceView};

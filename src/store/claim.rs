@@ -1,12 +1,15 @@
 //! A claim: who drives a run, under which number. Whoever claims the next number has taken the run over.
 
-use std::fs::File;
+use std::{
+    fs::File,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 
 use super::{Kept, StoreError, directory::Lock};
 use crate::run::{
-    Journal,
+    Journal, JournalError,
     journal::{Loaded, Succession},
     lease::{Holder, Lease},
 };
@@ -42,7 +45,7 @@ pub(super) enum Hold {
     /// The lock, and the claim whose time of change is when it was last heard.
     Files { _lock: Lock, claim: File },
     /// Heartbeats so far.
-    Heartbeats(std::sync::atomic::AtomicU64),
+    Heartbeats(AtomicU64),
 }
 
 impl Claim {
@@ -63,18 +66,24 @@ impl Claim {
     pub async fn beat(&self) -> Result<(), StoreError> {
         let began = self.kept.clock().moment();
         match (&self.kept, &self.hold) {
-            (Kept::Objects(objects), Hold::Heartbeats(count)) => objects.beat(self.number, count, false).await?,
+            (Kept::Objects(objects), Hold::Heartbeats(count)) => {
+                objects.beat(self.number, count.fetch_add(1, Ordering::Relaxed), false).await?;
+            }
             (Kept::Directory(directory), Hold::Files { claim, .. }) => directory.touch(claim)?,
             (Kept::Objects(_), Hold::Files { .. }) | (Kept::Directory(_), Hold::Heartbeats(_)) => {}
         }
-        self.look().await?;
+        self.seen(self.succession().once().look().await)?;
         self.lease.renew(began);
         Ok(())
     }
 
     /// Looks whether somebody has taken the run over. Errors as [`Self::beat`].
     pub async fn look(&self) -> Result<(), StoreError> {
-        match self.succession().look().await {
+        self.seen(self.succession().look().await)
+    }
+
+    fn seen(&self, next: Result<Option<Holder>, JournalError>) -> Result<(), StoreError> {
+        match next {
             Ok(None) => Ok(()),
             Ok(Some(to)) => Err(self.superseded(to)),
             Err(error) => Err(StoreError::Journal(error)),
@@ -96,7 +105,7 @@ impl Claim {
     /// Says goodbye, so that the next one need not wait. What cannot be said is only logged: whoever comes next waits.
     pub async fn leave(self) {
         if let (Kept::Objects(objects), Hold::Heartbeats(count)) = (&self.kept, &self.hold)
-            && let Err(error) = objects.beat(self.number, count, true).await
+            && let Err(error) = objects.beat(self.number, count.load(Ordering::Relaxed), true).await
         {
             tracing::warn!(%error, "the end of this drive could not be told");
         }

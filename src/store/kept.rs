@@ -7,6 +7,7 @@ use std::{
 };
 
 use object_store::ObjectStore;
+use serde_json::Value;
 
 use super::{
     Claim, Heard, Posted, StoreError, Target,
@@ -92,6 +93,22 @@ impl Store {
         }
     }
 
+    /// Notes how a run stands for [`Self::rows_of_ended`]; nothing in a directory, where journals are near.
+    pub async fn put_row(&self, run: &RunId, over: bool, row: Value) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(_) => Ok(()),
+            Self::Objects(shelf) => shelf.put_row(run, over, row).await,
+        }
+    }
+
+    /// The rows of runs that are known to be over, without reading their journals. Those of others are left out.
+    pub async fn rows_of_ended(&self) -> Result<BTreeMap<RunId, Value>, StoreError> {
+        match self {
+            Self::Directory(_) => Ok(BTreeMap::new()),
+            Self::Objects(shelf) => shelf.rows_of_ended().await,
+        }
+    }
+
     /// Takes every target for the run of `claim`; what each was taken as, by target. A target is held until the run
     /// that holds it is over, also while nobody drives that run: a restore may still be going on.
     ///
@@ -153,6 +170,14 @@ impl Kept {
         match self {
             Self::Directory(directory) => Some(directory.path.join("world.json")),
             Self::Objects(_) => None,
+        }
+    }
+
+    /// Other machines may drive it.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Directory(_) => false,
+            Self::Objects(_) => true,
         }
     }
 

@@ -6,11 +6,13 @@
 //!                     control/000001.heard      its heartbeat; the last one says that it left
 //!                     control/<name>.request    of other terminals and machines, and `.answer`
 //! <prefix>/targets/<digest>.json                which run holds a service or a record
+//! <prefix>/index/<run>.json                     how the run stood when its last drive began or ended
 //! ```
 //!
 //! One listing of `control/` a second serves requests, and tells whether somebody took the run over.
 
 mod claims;
+mod index;
 mod targets;
 
 use super::{Claim, StoreError, error::check_id};

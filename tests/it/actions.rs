@@ -4,6 +4,7 @@ mod backup;
 mod content;
 mod flip;
 mod gateway;
+mod generations;
 mod holdings;
 mod outage;
 mod permissions;
@@ -163,7 +164,8 @@ impl Stage {
 
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None }
+    let (step, fences) = (StepId::new("step"), Arc::default());
+    Call { step, arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None, fences }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

@@ -4,6 +4,7 @@
 mod driving;
 mod journals;
 mod media;
+mod trouble;
 
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use lifeboat::{
         engine::{self, Directive, Driver, Request},
         lease::Holder,
     },
+    sim::Bucket,
     store::{Claim, Kept, Store, StoreError},
 };
-use object_store::memory::InMemory;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -29,19 +30,19 @@ use crate::{
 pub struct Place {
     pub store: Store,
     /// What a shared store's bytes lie in.
-    pub memory: Arc<InMemory>,
+    pub memory: Arc<Bucket>,
     _directory: tempfile::TempDir,
 }
 
 impl Place {
     pub fn shared(clock: &Clock) -> Self {
-        let (memory, directory) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
+        let (memory, directory) = (Arc::new(Bucket::new(clock.clone())), tempfile::tempdir().unwrap());
         let store = Store::objects(memory.clone(), "team/dr", "memory://team/dr", clock.clone());
         Self { store, memory, _directory: directory }
     }
 
     pub fn directory(clock: &Clock) -> Self {
-        let (memory, directory) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
+        let (memory, directory) = (Arc::new(Bucket::new(clock.clone())), tempfile::tempdir().unwrap());
         let store = Store::directory(directory.path().join("state"), clock.clone());
         Self { store, memory, _directory: directory }
     }
@@ -86,6 +87,17 @@ pub async fn drive(stage: &Stage, claim: Claim, reason: Option<&str>) -> Result<
     let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
     attendance.end().await;
     Arc::try_unwrap(claim).unwrap().leave().await;
+    driven.map(|(state, _)| state)
+}
+
+/// Drives as a process that is stopped again and again: no heartbeat, no look at what others claim.
+pub async fn drive_unattended(stage: &Stage, claim: &Claim) -> Result<State, EngineError> {
+    let (state, loaded) = claim.kept.load().await.unwrap();
+    let journal = claim.journal(Some(&loaded)).await.unwrap();
+    let (sender, directives) = mpsc::channel::<Directive>(16);
+    let observers = vec![simulated_operator(stage.clock.clone(), sender)];
+    let driver = Driver { claim: Some(claim.number), ..Driver::new(claim.holder.by.clone(), 7, "test") };
+    let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
     driven.map(|(state, _)| state)
 }
 

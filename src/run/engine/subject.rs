@@ -35,6 +35,7 @@ impl Subject {
             forced: state.plan.forced.clone(),
             doubt: record.state.doubt().cloned().map(Box::new),
             earlier: record.intended.clone(),
+            fences: state.fences.clone(),
         };
         let (intent, operation, outputs) = match &record.state {
             StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } => {

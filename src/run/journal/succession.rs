@@ -19,6 +19,15 @@ pub enum Succession {
 }
 
 impl Succession {
+    /// The same, asked once: for what is asked again soon anyway.
+    #[must_use]
+    pub fn once(self) -> Self {
+        match self {
+            Self::Object { objects, name } => Self::Object { objects: objects.once(), name },
+            Self::Nobody | Self::File(_) => self,
+        }
+    }
+
     /// Who has taken the run over, if anybody has. Reads only.
     pub async fn look(&self) -> Result<Option<Holder>, JournalError> {
         match self {

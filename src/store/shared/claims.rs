@@ -1,17 +1,17 @@
 //! Claims in a shared store. Nobody there knows whether a process on another machine lives, but that its heartbeat
 //! changes.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::RunObjects;
 use crate::{
-    net::objects::{Created, Listed},
+    net::{
+        Objects,
+        objects::{Created, Listed},
+    },
     run::{
         journal::Succession,
         lease::{Holder, Lease},
@@ -121,11 +121,11 @@ impl RunObjects {
         match self.control.create(&claim_name(number), text).await? {
             Created::Taken(_) => Ok(None),
             Created::Ours => {
-                let hold = Hold::Heartbeats(AtomicU64::new(0));
+                // Patiently: whoever looks next must see that it lives.
+                self.heartbeat(&self.control, number, 0, false).await?;
+                let hold = Hold::Heartbeats(AtomicU64::new(1));
                 let kept = Kept::Objects(Box::new(self.clone()));
-                let claim = Claim { kept, number, holder: holder.clone(), over, lease, hold };
-                claim.beat().await?;
-                Ok(Some(claim))
+                Ok(Some(Claim { kept, number, holder: holder.clone(), over, lease, hold }))
             }
         }
     }
@@ -158,10 +158,13 @@ impl RunObjects {
     }
 
     /// One heartbeat, asked once: the next one is due soon.
-    pub(in crate::store) async fn beat(&self, claim: u64, count: &AtomicU64, left: bool) -> Result<(), StoreError> {
-        let beat = count.fetch_add(1, Ordering::Relaxed);
-        let text = serde_json::to_string(&Heartbeat { at: self.control.clock().now(), beat, left }).expect("text keys");
-        Ok(self.control.clone().once().write(&heard_name(claim), text).await?)
+    pub(in crate::store) async fn beat(&self, claim: u64, beat: u64, left: bool) -> Result<(), StoreError> {
+        self.heartbeat(&self.control.clone().once(), claim, beat, left).await
+    }
+
+    async fn heartbeat(&self, control: &Objects, claim: u64, beat: u64, left: bool) -> Result<(), StoreError> {
+        let text = serde_json::to_string(&Heartbeat { at: control.clock().now(), beat, left }).expect("text keys");
+        Ok(control.write(&heard_name(claim), text).await?)
     }
 
     /// What other terminals and machines ask, and whether one of them has taken the run over.

@@ -243,8 +243,15 @@ async fn perform(kind: ActionKind, arguments: Value, context: &Context) -> Value
         }
     });
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
-    let call =
-        Call { step: StepId::new("step"), arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None };
+    let call = Call {
+        step: StepId::new("step"),
+        arguments,
+        planned: Vec::new(),
+        forced: None,
+        doubt: None,
+        earlier: None,
+        fences: std::sync::Arc::default(),
+    };
     let done = action::perform(kind, &call, context, &action::Recorder::new(0, sender)).await;
     Value::Object(done.unwrap_or_else(|error| panic!("{kind}: {error}")).outputs)
 }
