@@ -56,9 +56,9 @@ pub async fn adopt(session: &Session, Ruling { run, step, reason }: Ruling) -> R
 
 /// A person answers for what no probe can tell. Asked for as a run is: nothing is sent to Azure, but what follows is.
 pub async fn settle(session: &Session, arguments: SettleArguments) -> Result<Exit, Failure> {
-    let SettleArguments { run, step, happened, did_not_happen: _, reason, output, yes } = arguments;
+    let SettleArguments { run, step, happened, did_not_happen: _, reason, output_value, yes } = arguments;
     let reason = super::reason(&reason, "--reason")?;
-    let outputs = output.into_iter().map(|(name, value)| (name, given(&value))).collect();
+    let outputs = output_value.into_iter().map(|(name, value)| (name, given(&value))).collect();
     let word = if happened { "happened" } else { "did not happen" };
     confirm::confirm_word(session, &step, word, yes)?;
     let (by, step) = (session.machine.user.clone(), StepId::new(&step));

@@ -13,6 +13,7 @@ mod docs;
 mod engine;
 mod faults;
 mod fuzz;
+mod hands;
 mod harness;
 mod journal;
 mod net;

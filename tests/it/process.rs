@@ -1,5 +1,7 @@
 //! The real program as a process, with real signals and real files, against `lifeboat sim` as another process.
 
+mod people;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
