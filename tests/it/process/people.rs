@@ -121,3 +121,44 @@ fn a_step_that_is_done_is_adopted_while_nobody_drives_and_the_run_goes_on() {
     let verified = simulator.lifeboat(&["verify", "taken"]).output().unwrap();
     assert!(verified.status.success(), "{}", text(&verified));
 }
+
+/// A program that runs for long; what it did nobody can tell from outside.
+const PROGRAM: &str = "
+version: 1
+name: program
+steps:
+  - id: program
+    timeout: 6h
+    do: { command: { argv: [sleep, '60'] } }
+  - id: after
+    needs: [program]
+    when: steps.program.exit_code == 0
+    do: { wait: { duration: 1s } }
+";
+
+#[test]
+fn what_no_probe_can_tell_is_settled_by_a_person_and_the_run_goes_on() {
+    let simulator = Simulator::start(SPEED, None);
+    let runbook = simulator.path("program.yaml");
+    std::fs::write(&runbook, PROGRAM).unwrap();
+    let runbook = runbook.display().to_string();
+    let mut command = simulator.lifeboat(&["run", &runbook, "--mode", "unplanned", "--yes", "--run-id", "doubt"]);
+    command.args(["--output", "json"]).arg("--site").arg(simulator.path("site.yaml"));
+    let mut first = Watched::start(command);
+    assert!(first.until(&simulator, "doubt", "change-intended", "program"), "{}", first.finish().2);
+    first.kill();
+    let resumed = simulator.lifeboat(&["resume", "doubt"]).output().unwrap();
+    assert_eq!(resumed.status.code(), Some(5), "{}", text(&resumed));
+    assert!(text(&resumed).contains("lifeboat settle doubt program --happened"), "{}", text(&resumed));
+
+    let happened = ["settle", "doubt", "program", "--happened", "--reason", "its log says so"];
+    let (code, said) = typed(&simulator, &[&happened[..], &["--yes"]].concat());
+    assert!(code == 4 && said.contains("`exit_code` (for step `after`)"), "{code}: {said}");
+    let (code, said) = typed(&simulator, &[&happened[..], &["--yes", "--output-value", "exit_code=0"]].concat());
+    assert!(code == 0 && said.contains("settled: step program of run doubt happened"), "{code}: {said}");
+    let (_, shown) = typed(&simulator, &["status", "doubt"]);
+    assert!(shown.contains("a person's word, which no probe could check"), "{shown}");
+    let resumed = simulator.lifeboat(&["resume", "doubt"]).output().unwrap();
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed));
+    assert_eq!(state_of(&simulator, "doubt", "after"), "succeeded");
+}
