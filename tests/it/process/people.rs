@@ -132,7 +132,7 @@ steps:
     do: { command: { argv: [sleep, '60'] } }
   - id: after
     needs: [program]
-    when: steps.program.exit_code == 0
+    when: '${{ steps.program.exit_code == 0 }}'
     do: { wait: { duration: 1s } }
 ";
 
