@@ -26,6 +26,7 @@ mod readiness;
 mod report;
 mod runbooks;
 mod shared_state;
+mod shared_stores;
 mod sim;
 mod store;
 mod tidy;

@@ -18,14 +18,14 @@ const SPEED: u32 = 120;
 const LIFEBOAT: &str = env!("CARGO_BIN_EXE_lifeboat");
 
 /// `lifeboat sim`, killed when the test is over.
-struct Simulator {
+pub(crate) struct Simulator {
     child: Child,
     directory: tempfile::TempDir,
 }
 
 impl Simulator {
     /// `speed`: simulated seconds in a real one.
-    fn start(speed: u32, scenario: Option<&str>) -> Self {
+    pub(crate) fn start(speed: u32, scenario: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(LIFEBOAT);
         command.args(["sim", "--speed", &speed.to_string()]);
@@ -44,12 +44,12 @@ impl Simulator {
         Self { child, directory }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// How often a request was sent and answered with success.
-    fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         let log = std::fs::read_to_string(self.path("requests.jsonl")).unwrap();
         log.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
