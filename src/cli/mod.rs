@@ -11,7 +11,6 @@ pub mod others;
 pub mod people;
 mod plan;
 pub mod rbac;
-mod reach;
 pub mod readiness;
 pub mod run;
 pub mod runs;
