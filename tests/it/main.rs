@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![expect(clippy::disallowed_methods, reason = "tests time and configure real processes")]
 
+#[cfg(unix)]
+mod abuse;
 mod actions;
 mod azure;
 mod azurite;
@@ -13,7 +15,6 @@ mod docs;
 mod engine;
 mod faults;
 mod fuzz;
-mod hands;
 mod harness;
 mod journal;
 mod net;
@@ -26,7 +27,6 @@ mod readiness;
 mod report;
 mod runbooks;
 mod shared_state;
-mod shared_stores;
 mod sim;
 mod store;
 mod tidy;
