@@ -271,7 +271,7 @@ pub struct SettleArguments {
     pub reason: String,
     /// With --happened: an output that later steps need and no probe can tell; JSON where it is some, else text
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "did_not_happen")]
-    pub output: Vec<(String, String)>,
+    pub output_value: Vec<(String, String)>,
     /// Do not ask for the name of the step
     #[arg(long)]
     pub yes: bool,

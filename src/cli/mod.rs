@@ -11,6 +11,7 @@ pub mod others;
 pub mod people;
 mod plan;
 pub mod rbac;
+mod reach;
 pub mod readiness;
 pub mod run;
 pub mod runs;

@@ -1,7 +1,7 @@
 //! `approve`, `reject`, `skip`, `adopt`, `settle`, `pause` and `abort`: to the process that drives the run, or, when nobody
 //! does, straight into the journal.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -10,8 +10,9 @@ use super::{
     arguments::{AbortArguments, Decision, Ruling, SettleArguments},
     confirm,
     drive::{self, Drive},
-    machine::Machine,
-    print, targets, world,
+    print,
+    reach::{reach, send},
+    targets, world,
 };
 use crate::{
     clock::Clock,
@@ -23,16 +24,6 @@ use crate::{
     runbook::StepId,
     store::{Claim, Kept, Store, StoreError},
 };
-
-/// The driver looks every 200 ms, in a shared store every second; a machine under load may need some seconds.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-/// A driver that looks at the world first may wait until a lost request can no longer arrive (two minutes), and then read
-/// what a service holds.
-const LONGEST_LOOK: Duration = Duration::from_mins(10);
-
-/// How often its answer is looked for.
-const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Result<Exit, Failure> {
     let (step, by) = (StepId::new(&decision.step), session.machine.user.clone());
@@ -56,9 +47,9 @@ pub async fn adopt(session: &Session, Ruling { run, step, reason }: Ruling) -> R
 
 /// A person answers for what no probe can tell. Asked for as a run is: nothing is sent to Azure, but what follows is.
 pub async fn settle(session: &Session, arguments: SettleArguments) -> Result<Exit, Failure> {
-    let SettleArguments { run, step, happened, did_not_happen: _, reason, output, yes } = arguments;
+    let SettleArguments { run, step, happened, did_not_happen: _, reason, output_value, yes } = arguments;
     let reason = super::reason(&reason, "--reason")?;
-    let outputs = output.into_iter().map(|(name, value)| (name, given(&value))).collect();
+    let outputs = output_value.into_iter().map(|(name, value)| (name, given(&value))).collect();
     let word = if happened { "happened" } else { "did not happen" };
     confirm::confirm_word(session, &step, word, yes)?;
     let (by, step) = (session.machine.user.clone(), StepId::new(&step));
@@ -94,19 +85,13 @@ async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Resu
     if request.looks() {
         eprintln!("looking at what is there; this may take some minutes");
     }
-    match kept.claim(&session.machine.holder(Clock::Wall.now()), false).await {
-        Ok(claim) => {
-            let recorded = record(session, store, &claim, request).await;
-            claim.leave().await;
-            recorded?;
-        }
-        Err(StoreError::Driven { .. }) => {
-            send(&kept, &request).await?;
-            print(done)?;
-            return Ok(Exit::Done);
-        }
-        Err(error) => return Err(error.into()),
-    }
+    let Some(claim) = reach(session, &kept, &request).await? else {
+        print(done)?;
+        return Ok(Exit::Done);
+    };
+    let recorded = record(session, store, &claim, request).await;
+    claim.leave().await;
+    recorded?;
     print(&format!("{done}; nobody drives it now"))?;
     eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));
     Ok(Exit::Done)
@@ -138,33 +123,6 @@ async fn record(session: &Session, store: Store, claim: &Claim, request: Request
     Ok(journal.append(at, &[event]).await.map_err(StoreError::from)?)
 }
 
-/// Hands a request to the process that drives the run and waits until it is durable.
-async fn send(kept: &Kept, request: &Request) -> Result<(), Failure> {
-    let run = kept.run();
-    let name = format!("{}-{}", Clock::Wall.now().as_millisecond(), Machine::random_suffix());
-    let posted = kept.post(&name, request).await?;
-    let patience = if request.looks() { LONGEST_LOOK } else { LONGEST_WAIT };
-    let began = Clock::Wall.moment();
-    loop {
-        if let Some(answer) = posted.answer().await? {
-            return answer
-                .map_err(|reason| Failure::refused(reason, format!("`lifeboat status {run}` shows what waits")));
-        }
-        if Clock::Wall.since(&began) > patience {
-            let taken = if posted.withdraw().await {
-                "it was taken back"
-            } else {
-                "it had been taken, so look before you repeat it"
-            };
-            return Err(Failure::refused(
-                format!("the process that drives run `{run}` did not answer; {taken}"),
-                format!("`lifeboat status {run}` shows the run; is its process stopped?"),
-            ));
-        }
-        Clock::Wall.sleep(ANSWER_POLL).await;
-    }
-}
-
 /// Ends a run: through its driver, or by driving it just far enough to write the end down, or to undo what was done. Says
 /// before it acts what is left behind.
 pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit, Failure> {
@@ -174,20 +132,22 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
     let kept = store.open(&run).await?;
     let simulated = kept.is_simulated();
     let by = session.machine.user.clone();
-    let claim = match kept.claim(&session.machine.holder(Clock::Wall.now()), false).await {
-        Ok(claim) => claim,
-        Err(StoreError::Driven { .. }) => {
-            let (state, _) = kept.load().await?;
-            preview(session, &state, Standing::Driven, undo, simulated);
-            if undo {
-                agree(session, &state, yes, simulated)?;
-            }
-            send(&kept, &Request::Stop { by, abort: true, reason, undo }).await?;
+    let mut consent = None;
+    let claim = if kept.driver().await?.is_some_and(|driver| driver.lives) {
+        let (state, _) = kept.load().await?;
+        preview(session, &state, Standing::Driven, undo, simulated);
+        if undo {
+            consent = agree(session, &state, yes, simulated)?;
+        }
+        let request = Request::Stop { by: by.clone(), abort: true, reason: reason.clone(), undo };
+        let Some(claim) = reach(session, &kept, &request).await? else {
             let (doing, tells) = if undo { (" and undone", "how it goes") } else { ("", "what is left behind") };
             print(&format!("run {run} is being aborted{doing}; `lifeboat status {run}` says {tells}"))?;
             return Ok(Exit::Done);
-        }
-        Err(error) => return Err(error.into()),
+        };
+        claim
+    } else {
+        kept.claim(&session.machine.holder(Clock::Wall.now()), false).await?
     };
     let (state, loaded) = kept.load().await?;
     if state.is_over() {
@@ -199,10 +159,10 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
         ));
     }
     preview(session, &state, Standing::of(&state, Some(false)), undo, simulated);
-    let mut first = Vec::new();
-    if undo {
-        first.extend(agree(session, &state, yes, simulated)?);
+    if undo && consent.is_none() {
+        consent = agree(session, &state, yes, simulated)?;
     }
+    let mut first: Vec<Event> = consent.into_iter().collect();
     first.push(Event::StopRequested { by, abort: true, reason, undo });
     let scene = world::reopen(session, &state.plan, &kept).await?;
     let fences = if undo { targets::hold(&store, &claim, &state.plan, simulated).await? } else { BTreeMap::new() };

@@ -15,7 +15,7 @@ use crate::{
     plan::{facts::Severity, text},
     run::{Event, RunId, State, TakeOver},
     runbook::Mode,
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 /// Plans, asks, and drives. `mode`: given by the verb.
@@ -54,6 +54,9 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         Some(id) => RunId(id.as_str().into()),
         None => new_id(scene.clock.now()),
     };
+    if simulated && matches!(store, Store::Objects(_)) {
+        return Err(simulated_in(&store.shown()));
+    }
     let place = store.shown();
     let claim = store.begin(&run, &session.machine.holder(Clock::Wall.now())).await?;
     let fences = match targets::hold(&store, &claim, &plan, simulated).await {

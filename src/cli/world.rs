@@ -5,12 +5,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{Exit, Failure, Session, arguments::Where, check::read};
 use crate::{
     action::Context,
+    azure::TokenSource,
     clock::Clock,
-    net::objects::Tell,
+    net::{Dns, Http, HttpOptions, RealDns, RealHttp, objects::Tell},
     plan::Plan,
     runbook::{ActionKind, Mode, Runbook},
+    shared_state::{self, Access},
     sim::{self, ListenOptions, Scenario, Serving, World},
-    site::{self, Location, Simulated, Site},
+    site::{self, Cloud, Credential, Endpoints, Location, Simulated, Site},
     store::{Kept, Store},
 };
 
@@ -50,7 +52,7 @@ const SPEED_WITH_PEOPLE: f64 = 60.0;
 /// The world that the command line names. `with_people`: somebody at the terminal takes part in a simulation.
 pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result<Scene, Failure> {
     match (session.site()?, &place.simulate) {
-        (Some(site), None) => real(session, site),
+        (Some(site), None) => real(session, keeping(session, site)?),
         (None, Some(scenario)) => {
             let scenario = if scenario.is_empty() {
                 Scenario::default()
@@ -167,16 +169,51 @@ fn teller() -> Tell {
     Arc::new(|text| eprintln!("{text}"))
 }
 
-/// The runs that are kept there.
-pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
-    match location(session, site)? {
-        Location::Directory(directory) => Ok(Store::directory(directory, Clock::Wall).telling(teller())),
-        other => Err(Failure::new(
-            Exit::Problems,
-            format!("`{other}` is an object store, which this version cannot use"),
-            "name a directory in the site file or with --state",
-        )),
+/// The site with the object store that --state names: readiness looks at it, and the plan says where its run was kept.
+fn keeping(session: &Session, site: Arc<Site>) -> Result<Arc<Site>, Failure> {
+    if session.everywhere.state.is_none() {
+        return Ok(site);
     }
+    let location = location(session, Some(&site))?;
+    if location.is_directory() || site.state.as_ref() == Some(&location) {
+        return Ok(site);
+    }
+    Ok(Arc::new(Site { state: Some(location), ..Site::clone(&site) }))
+}
+
+/// The runs that are kept there. Opens no connection. The way to an object store is the site's; without one, what is
+/// usual for that store.
+pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
+    let location = location(session, site)?;
+    if let Location::Directory(directory) = location {
+        return Ok(Store::directory(directory, Clock::Wall).telling(teller()));
+    }
+    let named = session.site()?;
+    let site = named.as_deref().or(site);
+    let unusable = |message: String, hint: String| Failure::new(Exit::Problems, message, hint);
+    let access = access(session, site).map_err(|message| unusable(message, "correct the site file".to_owned()))?;
+    let credential = site.and_then(|site| site.state_credential.as_ref());
+    let objects = shared_state::open(&location, credential, &access)
+        .map_err(|failure| unusable(failure.message, failure.hint))?;
+    let store = Store::objects(objects, location.prefix(), location.to_string(), Clock::Wall);
+    Ok(store.telling(teller()))
+}
+
+/// How to get at an object store: over the site's transport, with the site's tokens. Without a site as whoever is signed
+/// in on this machine, or as the machine itself.
+fn access(session: &Session, site: Option<&Site>) -> Result<Access, String> {
+    let anybody = Credential::Chain(vec![
+        Credential::AzureCli,
+        Credential::ManagedIdentity { client_id: None, resource_id: None },
+    ]);
+    let public = Endpoints::preset(Cloud::Public).expect("the public cloud has its endpoints");
+    let (endpoints, credential) = site.map_or((&public, &anybody), |site| (&site.endpoints, &site.credential));
+    let dns = Dns::Real(RealDns::new(site.map(|site| site.dns.resolvers.clone()).unwrap_or_default())?);
+    let ca_pem = site.map(|site| site.ca_certificates.clone()).unwrap_or_default();
+    let http = Http::Real(RealHttp::new(HttpOptions { ca_pem, ..HttpOptions::new(dns) })?);
+    let environment = session.machine.environment.clone();
+    let tokens = Arc::new(TokenSource::new(credential, endpoints, http.clone(), environment.clone()));
+    Ok(Access { http, tokens, blob_endpoint: endpoints.blob.clone(), environment })
 }
 
 /// Longest timeout of the plan's restores: how long a backup must stay valid.

@@ -5,6 +5,7 @@
 mod certificate;
 pub mod dns;
 pub mod http;
+mod listing;
 pub mod objects;
 mod real_dns;
 mod real_http;
@@ -14,4 +15,5 @@ pub use dns::{Dns, DnsAnswer, DnsError, DnsRecord, RealDns, RecordData, RecordKi
 pub use http::{
     Certificate, Delivery, Http, HttpError, HttpErrorKind, HttpOptions, HttpRequest, HttpResponse, RealHttp,
 };
+pub use listing::{ListingRefused, listing_refused};
 pub use objects::{ObjectError, Objects};

@@ -17,6 +17,7 @@ use object_store::{
 };
 use tokio::task::JoinSet;
 
+use super::listing_refused;
 use crate::clock::{Clock, Moment};
 
 /// How long a refusal (5xx, 429, no connection, no answer) is tried again: a store that moves to another server is
@@ -330,7 +331,13 @@ impl Objects {
                 "somebody else writes there at the same moment; try again"
             }
             Error::InvalidPath { .. } | Error::UnknownConfigurationKey { .. } => "correct the state's address",
-            _ => return Refused::ForNow(reason),
+            _ => match listing_refused(error) {
+                Some(http::StatusCode::NOT_FOUND) => "create the container or bucket that the state's address names",
+                Some(http::StatusCode::UNAUTHORIZED | http::StatusCode::FORBIDDEN) => {
+                    "let the credential list, read and write there (for Azure Blob the role Storage Blob Data Contributor)"
+                }
+                Some(_) | None => return Refused::ForNow(reason),
+            },
         };
         Refused::ForGood(ObjectError { action, place: self.shown(name), reason, hint })
     }

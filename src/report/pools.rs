@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::step;
 use crate::{
-    run::{StepState, state::FOUND},
+    run::StepState,
     runbook::{ActionKind, ResourceId},
 };
 
@@ -47,9 +48,7 @@ pub fn truth(action: ActionKind, state: &StepState, changes: u32, ended: &str) -
         StepState::Undone => (true, format!("is as it was before; the change was undone at {ended}")),
         StepState::Undoing { .. } => (false, "is being put back".to_owned()),
         StepState::UndoFailed { error, .. } => {
-            let found = error.details.get(FOUND).and_then(Value::as_str);
-            let found = found.map(|found| format!("; when it was last read: {found}")).unwrap_or_default();
-            (false, format!("could not be put back: {error}{found}"))
+            (false, format!("could not be put back: {error}; {}", step::last_read(error, "how it is now is not known")))
         }
         // The error says which members are set.
         StepState::Failed { error } | StepState::Waiting { error, .. } if changes > 0 => {

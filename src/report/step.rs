@@ -7,7 +7,7 @@ use super::{Commands, Doubt, Standing, story};
 use crate::{
     run::{
         State, StepError, StepState,
-        state::{Attempt, StepRecord, Unsettled},
+        state::{Attempt, FOUND, StepRecord, Unsettled},
     },
     runbook::{ActionKind, Effect, StepId},
     style::{Symbol, time},
@@ -117,6 +117,12 @@ pub fn word(state: &StepState, standing: Standing, approval: bool) -> (&'static 
         StepState::Skipped { .. } => (word, Symbol::Skipped),
         StepState::Undoing { .. } | StepState::Undone => (word, Symbol::Undo),
     }
+}
+
+/// What was there when an undo that failed last read it; else `otherwise`.
+pub fn last_read(error: &StepError, otherwise: &str) -> String {
+    let found = error.details.get(FOUND).and_then(|found| found.as_str());
+    found.map_or_else(|| otherwise.to_owned(), |found| format!("when it was last read, it was {found}"))
 }
 
 /// The attempt that is going on or in doubt.

@@ -8,10 +8,7 @@ use serde_json::{Map, Value};
 use super::{Standing, backups, objectives, pools, step};
 use crate::{
     plan::PlannedStep,
-    run::{
-        State, StepState,
-        state::{FOUND, StepRecord},
-    },
+    run::{State, StepState, state::StepRecord},
     runbook::{ActionKind, ResourceId, StepId},
     style::{moment, time},
 };
@@ -188,10 +185,7 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
         StepState::Undone => (true, format!("points at {before} again; the change was undone at {}", ended(record))),
         StepState::Undoing { .. } => (false, format!("is being put back from {target} to {before}")),
         StepState::UndoFailed { error, .. } => {
-            let now = match error.details.get(FOUND).and_then(Value::as_str) {
-                Some(found) => format!("when it was last read, it was {found}"),
-                None => "where it points is not known".to_owned(),
-            };
+            let now = step::last_read(error, "where it points is not known");
             (false, format!("was moved to {target}, and putting {before} back failed: {now}"))
         }
         StepState::Running { attempt, .. } if attempt.intent.is_some() && standing == Standing::Driven => {
@@ -226,12 +220,14 @@ fn lifetime(state: &State, place: usize) -> Option<(bool, String)> {
         }
         StepState::Undone => (true, format!("has its old TTL again; the change was undone at {}", ended(record))),
         StepState::Pending { .. } | StepState::Skipped { .. } => return None,
+        StepState::UndoFailed { error, .. } => {
+            (false, format!("did not get its old TTL back: {}", step::last_read(error, "which it has is not known")))
+        }
         StepState::Running { .. }
         | StepState::Waiting { .. }
         | StepState::InDoubt { .. }
         | StepState::Failed { .. }
-        | StepState::Undoing { .. }
-        | StepState::UndoFailed { .. } => {
+        | StepState::Undoing { .. } => {
             (false, "may have another TTL than before: nobody has seen the end of its change".to_owned())
         }
     };

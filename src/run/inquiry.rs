@@ -243,7 +243,7 @@ impl Inquiry {
             return Ok(());
         }
         let how = if may_be_given {
-            "; give each with --output NAME=VALUE"
+            "; give each with --output-value NAME=VALUE"
         } else {
             "; let the step do it itself: `lifeboat resume`"
         };

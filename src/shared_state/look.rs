@@ -1,5 +1,6 @@
 //! What can be known of a shared state without writing to it.
 
+use http::StatusCode;
 use jiff::Timestamp;
 
 use super::{
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::{
     azure::read_secret,
+    net::listing_refused,
     site::{Location, StateCredential},
 };
 
@@ -32,13 +34,13 @@ pub async fn look(location: &Location, credential: Option<&StateCredential>, acc
     match store.list_with_delimiter(Some(&prefix)).await {
         Ok(_) => Ok(()),
         Err(error) => {
-            let hint = match &error {
-                object_store::Error::NotFound { .. } => "create the container or the bucket, in another region",
-                object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            let hint = match listing_refused(&error) {
+                Some(StatusCode::NOT_FOUND) => "create the container or the bucket, in another region",
+                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                     "let the credential list, read and write there; in Azure: `Storage Blob Data Contributor` on the \
                      container"
                 }
-                _ => "see that the store answers from here, or name another with --state",
+                Some(_) | None => "see that the store answers from here, or name another with --state",
             };
             Err(Unusable::new(format!("{location} cannot be listed: {}", reason(&error)), hint))
         }

@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::{
     azure::{TokenSource, storage},
-    net::{Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse, http::is_local},
+    net::{Delivery, Http, HttpError, HttpErrorKind, HttpRequest, HttpResponse, ListingRefused, http::is_local},
 };
 
 /// Longest for one request, of which each carries some kilobytes. A driver counts itself entitled for as long as this
@@ -56,11 +56,19 @@ impl HttpConnector for Transport {
 impl HttpService for Transport {
     async fn call(&self, request: StoreRequest) -> Result<StoreResponse, StoreError> {
         let request = ours(request).await?;
+        let lists = request
+            .url
+            .query_pairs()
+            .any(|(name, value)| matches!((&*name, &*value), ("comp", "list") | ("list-type", _)));
         let mut answer = self.http.send(request.clone()).await.map_err(theirs)?;
         if answer.status == StatusCode::UNAUTHORIZED
             && let Some(again) = self.with_fresh_token(request).await
         {
             answer = self.http.send(again).await.map_err(theirs)?;
+        }
+        if lists && !answer.status.is_success() {
+            let refused = ListingRefused { status: answer.status, said: refusal(&answer.body) };
+            return Err(StoreError::new(StoreErrorKind::Unknown, refused));
         }
         Ok(response(answer))
     }

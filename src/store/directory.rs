@@ -128,7 +128,7 @@ impl RunDirectory {
             return Ok(journal.under(claim.lease().clone(), claim.succession()));
         };
         if claim.over.is_some() {
-            replace_by_copy(&path, loaded.length()).map_err(|source| io_error("copy", &path, source))?;
+            replace_by_copy(&path).map_err(|source| io_error("copy", &path, source))?;
         }
         let file = Journal::reopen(&path, loaded)?;
         // Open before this look: whoever claims the run from here on copies this file or a later one.
@@ -140,10 +140,7 @@ impl RunDirectory {
     }
 }
 
-/// Another file takes the name, with the first `length` bytes of this one. What the other process wrote after they were
-/// read came after the claim, so it was never acknowledged, and must not stand where this process goes on.
-fn replace_by_copy(path: &Path, length: u64) -> io::Result<()> {
-    let mut bytes = std::fs::read(path)?;
-    bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-    write_private(path, &bytes)
+/// Another file with the same content takes the name.
+fn replace_by_copy(path: &Path) -> io::Result<()> {
+    write_private(path, &std::fs::read(path)?)
 }

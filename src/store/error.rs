@@ -45,7 +45,7 @@ impl StoreError {
         match self {
             Self::Io { path, .. } => {
                 format!(
-                    "free space or make {} writable, or name another directory with --state",
+                    "make {} writable, or name another directory with --state",
                     path.parent().unwrap_or(path).display()
                 )
             }

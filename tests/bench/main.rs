@@ -6,14 +6,17 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it stands")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures the machine's own time")]
 
+mod blob_server;
 mod disk;
 mod figure;
 mod process;
 mod runbook;
+mod shared;
 mod stage;
 
 use std::time::Duration;
 
+use blob_server::BlobServer;
 use figure::{Figure, median, ms, per, print, us};
 use stage::Stage;
 
@@ -27,8 +30,17 @@ fn main() {
     if std::env::args().any(|argument| argument == ONE_RUN) {
         return process::one_run();
     }
-    let parts: [Part; 7] =
-        [("a", overhead), ("b", chain), ("c", fan), ("d", front), ("e", memory), ("f", binary), ("g", readiness)];
+    let parts: [Part; 9] = [
+        ("a", overhead),
+        ("b", chain),
+        ("c", fan),
+        ("d", front),
+        ("e", memory),
+        ("f", binary),
+        ("g", readiness),
+        ("h", resumed),
+        ("i", overheard),
+    ];
     // `cargo bench -- b c` measures these parts only.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("lifeboat, medians of 5 after a warm-up\n");
@@ -143,6 +155,36 @@ fn readiness() -> Vec<Figure> {
         ));
     }
     figures
+}
+
+/// (h) How soon a long run is gone on with, on the machine that has it and on any other.
+fn resumed() -> Vec<Figure> {
+    const EVENTS: u32 = 10_000;
+    const LATENCY: Duration = Duration::from_millis(20);
+    let kept = shared::Kept::of(EVENTS);
+    let directory = kept.resumed_from_directory();
+    let raw = kept.read_and_hashed();
+    let server = BlobServer::start(LATENCY);
+    let objects = kept.resumed_from_objects(&server);
+    let name = format!("resume of {} events, {:.1} MB, from a directory", kept.events, to_mb(kept.bytes));
+    vec![
+        Figure::new(&name, ms(directory), "≤ 100 ms", directory <= Duration::from_millis(100)),
+        Figure::new("  raw: reading the file and hashing it once", ms(raw), "", true),
+        Figure::new("  from an object store, 20 ms a request", ms(objects), "≤ 2 s", objects <= Duration::from_secs(2)),
+        Figure::new("  raw: so many requests, 128 at once", ms(LATENCY * (EVENTS / 128)), "", true),
+    ]
+}
+
+/// (i) What a run in an object store asks of it.
+fn overheard() -> Vec<Figure> {
+    let server = BlobServer::start(Duration::from_millis(20));
+    let shared::Driven { events, requests, took } = shared::driven(&server, 200);
+    let each = requests as f64 / events as f64;
+    let took = per(took, u32::try_from(events).unwrap());
+    vec![
+        Figure::new("requests an event, 20 ms a request, with heartbeats", format!("{each:.2}"), "≤ 1.2", each <= 1.2),
+        Figure::new("  time an event", ms(took), "", true),
+    ]
 }
 
 fn to_mb(bytes: u64) -> f64 {

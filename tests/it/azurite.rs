@@ -27,24 +27,24 @@ use crate::net::{authority::Authority, transport};
 
 /// The path of Azurite's blob program.
 const PROGRAM: &str = "LIFEBOAT_AZURITE";
-const ACCOUNT: &str = "stcontosodr";
-const CONTAINER: &str = "apim-backups";
+pub(crate) const ACCOUNT: &str = "stcontosodr";
+pub(crate) const CONTAINER: &str = "apim-backups";
 /// A page and a little: a page of blob storage has 5,000 blobs.
 const MANY: usize = 5_003;
 /// Writers that fill the container side by side.
 const WRITERS: usize = 16;
 
 /// Azurite, with its own certificate, in a folder of its own; stopped when the test is over.
-struct Azurite {
+pub(crate) struct Azurite {
     child: Child,
-    url: String,
-    authority: Authority,
+    pub(crate) url: String,
+    pub(crate) authority: Authority,
     _directory: tempfile::TempDir,
 }
 
 impl Azurite {
     /// None, loudly, when nobody said where it is.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(program) = std::env::var_os(PROGRAM).map(PathBuf::from) else {
             // Not with a macro: the test runner would swallow it.
             let line = format!("NOT RUN: the blob client against Azurite; {PROGRAM} does not name its program\n");
@@ -67,7 +67,7 @@ impl Azurite {
             .arg(file("certificate.pem", &certificate))
             .arg("--key")
             .arg(file("key.pem", &key))
-            .env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", base64::encode("a key that nobody uses")))
+            .env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", account_key()))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -83,7 +83,7 @@ impl Azurite {
         Some(Self { child, url, authority, _directory: directory })
     }
 
-    fn http(&self) -> Http {
+    pub(crate) fn http(&self) -> Http {
         transport(&[&self.authority.pem], vec![])
     }
 
@@ -109,6 +109,10 @@ impl Azurite {
         assert_eq!(answer.status(), 201, "{target}");
     }
 
+    pub(crate) async fn make_container(&self) {
+        self.put(&self.raw(), &format!("{CONTAINER}?restype=container"), "").await;
+    }
+
     fn raw(&self) -> reqwest::Client {
         let root = reqwest::Certificate::from_pem(self.authority.pem.as_bytes()).unwrap();
         reqwest::Client::builder().add_root_certificate(root).no_proxy().build().unwrap()
@@ -122,8 +126,13 @@ impl Drop for Azurite {
     }
 }
 
+/// Of the account.
+pub(crate) fn account_key() -> String {
+    base64::encode("a key that only tests use")
+}
+
 /// As Entra ID gives it for storage, good for so many seconds from now. Azurite looks at everything but the signature.
-fn token(seconds: i64) -> String {
+pub(crate) fn token(seconds: i64) -> String {
     let now = Clock::Wall.now().as_second();
     let claims = json!({
         "aud": "https://storage.azure.com", "iss": "https://sts.windows.net/00000000-0000-0000-0000-00000000000a/",
@@ -140,7 +149,7 @@ fn content<'a>(text: &'a str, backup: &'a str) -> BlobContent<'a> {
 #[tokio::test]
 async fn blobs_are_written_read_and_deleted_under_their_conditions() {
     let Some(azurite) = Azurite::start() else { return };
-    azurite.put(&azurite.raw(), &format!("{CONTAINER}?restype=container"), "").await;
+    azurite.make_container().await;
     let blobs = azurite.blobs(&azurite.http(), &token(3600));
     let name = "of west/ä+b&c d.manifest.json";
     let read = async |name: &str| {
@@ -214,7 +223,7 @@ async fn a_listing_is_read_over_all_its_pages() {
 #[tokio::test]
 async fn what_is_not_there_or_not_allowed_is_a_typed_error() {
     let Some(azurite) = Azurite::start() else { return };
-    azurite.put(&azurite.raw(), &format!("{CONTAINER}?restype=container"), "").await;
+    azurite.make_container().await;
     let http = azurite.http();
     let blobs = azurite.blobs(&http, &token(3600));
     let absent = blobs.list(ACCOUNT, "no-such-container", "").await.unwrap_err();

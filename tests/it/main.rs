@@ -2,8 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![expect(clippy::disallowed_methods, reason = "tests time and configure real processes")]
 
-#[cfg(unix)]
-mod abuse;
 mod actions;
 mod azure;
 mod azurite;
@@ -15,6 +13,7 @@ mod docs;
 mod engine;
 mod faults;
 mod fuzz;
+mod hands;
 mod harness;
 mod journal;
 mod net;
@@ -27,6 +26,7 @@ mod readiness;
 mod report;
 mod runbooks;
 mod shared_state;
+mod shared_stores;
 mod sim;
 mod store;
 mod tidy;

@@ -1,11 +1,11 @@
 //! The real program as a process, with real signals and real files, against `lifeboat sim` as another process.
 
+mod people;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -13,49 +13,19 @@ use serde_json::Value;
 use crate::harness::FLAGSHIP;
 
 /// A restore of 45 minutes takes 23 seconds; a slow machine still answers within every timeout of the flagship.
-pub const SPEED: u32 = 120;
+const SPEED: u32 = 120;
 
-pub const LIFEBOAT: &str = env!("CARGO_BIN_EXE_lifeboat");
-
-/// Nothing here takes longer than some seconds, on the slowest machine a minute. What does hangs, and is killed, so that
-/// the test ends and tells of it.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Kills a process that hangs. Calm as soon as it is dropped.
-pub struct Watchdog {
-    _calm: Sender<()>,
-}
-
-impl Watchdog {
-    pub fn over(child: &Child) -> Self {
-        let (calm, dropped) = channel::<()>();
-        let pid = child.id();
-        std::thread::spawn(move || {
-            if dropped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("process {pid} hangs: nothing came of it for {PATIENCE:?}; it is killed");
-                let _gone = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
-            }
-        });
-        Self { _calm: calm }
-    }
-}
-
-/// What a command that ends by itself prints; one that does not is killed.
-pub fn output(command: &mut Command) -> Output {
-    let child = command.spawn().unwrap();
-    let _watchdog = Watchdog::over(&child);
-    child.wait_with_output().unwrap()
-}
+const LIFEBOAT: &str = env!("CARGO_BIN_EXE_lifeboat");
 
 /// `lifeboat sim`, killed when the test is over.
-pub struct Simulator {
+pub(crate) struct Simulator {
     child: Child,
     directory: tempfile::TempDir,
 }
 
 impl Simulator {
     /// `speed`: simulated seconds in a real one.
-    pub fn start(speed: u32, scenario: Option<&str>) -> Self {
+    pub(crate) fn start(speed: u32, scenario: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(LIFEBOAT);
         command.args(["sim", "--speed", &speed.to_string()]);
@@ -74,12 +44,12 @@ impl Simulator {
         Self { child, directory }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// How often a request was sent and answered with success.
-    pub fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         let log = std::fs::read_to_string(self.path("requests.jsonl")).unwrap();
         log.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -88,20 +58,16 @@ impl Simulator {
             .count()
     }
 
-    pub fn lifeboat(&self, arguments: &[&str]) -> Command {
+    fn lifeboat(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(LIFEBOAT);
         command.args(arguments).arg("--state").arg(self.path("state"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    pub fn run(&self, run: &str) -> Command {
-        self.run_of(FLAGSHIP, run)
-    }
-
-    pub fn run_of(&self, runbook: &str, run: &str) -> Command {
+    fn run(&self, run: &str) -> Command {
         let site = self.path("site.yaml");
-        let mut command = self.lifeboat(&["run", runbook, "--mode", "unplanned", "--yes", "--run-id", run]);
+        let mut command = self.lifeboat(&["run", FLAGSHIP, "--mode", "unplanned", "--yes", "--run-id", run]);
         command.args(["--output", "json"]).arg("--site").arg(site);
         command
     }
@@ -115,77 +81,61 @@ impl Drop for Simulator {
 }
 
 /// A driving process whose events are read as they come.
-pub struct Watched {
-    pub child: Child,
+struct Watched {
+    child: Child,
     events: std::io::Lines<BufReader<ChildStdout>>,
-    pub seen: Vec<Value>,
-    _watchdog: Watchdog,
+    seen: Vec<Value>,
 }
 
 impl Watched {
-    pub fn start(mut command: Command) -> Self {
+    fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let watchdog = Watchdog::over(&child);
         let events = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, events, seen: Vec::new(), _watchdog: watchdog }
-    }
-
-    /// The next event, when there is one; approves what waits for it.
-    pub fn next(&mut self, simulator: &Simulator, run: &str) -> Option<Value> {
-        let line = self.events.next()?.ok()?;
-        let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
-        self.seen.push(event.clone());
-        if event["type"] == "step-started" && event["step"] == "approve" {
-            approve(simulator, run);
-        }
-        Some(event)
+        Self { child, events, seen: Vec::new() }
     }
 
     /// Reads on until the event of that type for that step; approves what waits for it on the way.
-    pub fn until(&mut self, simulator: &Simulator, run: &str, kind: &str, step: &str) -> bool {
-        while let Some(event) = self.next(simulator, run) {
+    fn until(&mut self, simulator: &Simulator, run: &str, kind: &str, step: &str) -> bool {
+        while let Some(Ok(line)) = self.events.next() {
+            let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
+            self.seen.push(event.clone());
             if event["type"] == kind && (step.is_empty() || event["step"] == step) {
                 return true;
+            }
+            if event["type"] == "step-started" && event["step"] == "approve" {
+                approve(simulator, run);
             }
         }
         false
     }
 
-    /// Exit code, events and story of a process that ends by itself.
-    pub fn finish(mut self) -> (i32, Vec<Value>, String) {
+    fn finish(mut self) -> (i32, Vec<Value>, String) {
         let output = {
             let mut stderr = String::new();
             std::io::Read::read_to_string(self.child.stderr.as_mut().unwrap(), &mut stderr).unwrap();
             stderr
         };
         let status = self.child.wait().unwrap();
-        (status.code().unwrap_or(-1), std::mem::take(&mut self.seen), output)
+        (status.code().unwrap_or(-1), self.seen, output)
     }
 
-    pub fn kill(mut self) {
+    fn kill(mut self) {
         // SIGKILL: no handler runs.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let _gone_already = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-pub fn approve(simulator: &Simulator, run: &str) {
-    let output = output(&mut simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]));
+fn approve(simulator: &Simulator, run: &str) {
+    let output = simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
 }
 
-pub fn text(output: &Output) -> String {
+fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-pub fn assert_moved_once(simulator: &Simulator) {
+fn assert_moved_once(simulator: &Simulator) {
     assert_eq!(simulator.count("POST", "/restore?"), 1, "restore POSTs");
     assert_eq!(simulator.count("PUT", "/CNAME/api?"), 1, "record PUTs");
 }
@@ -222,15 +172,15 @@ fn killed_at_five_moments_it_resumes_with_each_effect_once() {
                 assert_eq!(last["outcome"], "succeeded", "killed after {kind} {step}: {last}\n{story}");
                 assert_eq!(code, 0, "{story}");
                 assert_moved_once(&simulator);
-                let verified = output(&mut simulator.lifeboat(&["verify", &run]));
+                let verified = simulator.lifeboat(&["verify", &run]).output().unwrap();
                 assert!(verified.status.success(), "{}", text(&verified));
             });
         }
     });
 }
 
-pub fn state_word(simulator: &Simulator, run: &str, step: &str) -> String {
-    let output = output(&mut simulator.lifeboat(&["status", run, "--output", "json"]));
+fn state_word(simulator: &Simulator, run: &str, step: &str) -> String {
+    let output = simulator.lifeboat(&["status", run, "--output", "json"]).output().unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     let steps = status["steps"].as_array().unwrap();
     let found = steps.iter().find(|found| found["id"] == step).unwrap();
@@ -259,7 +209,7 @@ fn sigterm_detaches_and_resume_goes_on() {
 }
 
 #[cfg(unix)]
-pub fn signal(child: &Child, signal: rustix::process::Signal) {
+fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
@@ -270,15 +220,15 @@ fn a_second_process_on_the_same_run_is_refused_and_so_is_a_second_run_on_the_sam
     let mut first = Watched::start(simulator.run("first"));
     assert!(first.until(&simulator, "first", "operation-accepted", "restore"));
 
-    let resumed = output(&mut simulator.lifeboat(&["resume", "first"]));
+    let resumed = simulator.lifeboat(&["resume", "first"]).output().unwrap();
     assert_eq!(resumed.status.code(), Some(4), "{}", text(&resumed));
     assert!(text(&resumed).contains("is being driven by"), "{}", text(&resumed));
 
-    let other = output(&mut simulator.run("second"));
+    let other = simulator.run("second").output().unwrap();
     assert_eq!(other.status.code(), Some(4), "{}", text(&other));
     first.kill();
     // The first run is dead but not over: the restore may still be going on.
-    let other = output(&mut simulator.run("third"));
+    let other = simulator.run("third").output().unwrap();
     assert_eq!(other.status.code(), Some(4), "{}", text(&other));
     assert_eq!(simulator.count("POST", "/restore?"), 1);
 }
@@ -289,10 +239,10 @@ fn abort_says_what_is_left_behind_and_ends_the_run() {
     let mut first = Watched::start(simulator.run("gone"));
     assert!(first.until(&simulator, "gone", "operation-accepted", "restore"));
     first.kill();
-    let aborted = output(&mut simulator.lifeboat(&["abort", "gone", "--reason", "wrong region"]));
+    let aborted = simulator.lifeboat(&["abort", "gone", "--reason", "wrong region"]).output().unwrap();
     assert_eq!(aborted.status.code(), Some(0), "{}", text(&aborted));
     assert!(text(&aborted).contains("/operationresults/"), "the operation that goes on: {}", text(&aborted));
-    let again = output(&mut simulator.lifeboat(&["resume", "gone"]));
+    let again = simulator.lifeboat(&["resume", "gone"]).output().unwrap();
     assert_eq!(again.status.code(), Some(4), "{}", text(&again));
 }
 
@@ -306,7 +256,7 @@ fn a_rejected_approval_stops_before_the_flip() {
         let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
         asked = event["type"] == "step-started" && event["step"] == "approve";
     }
-    let refused = output(&mut simulator.lifeboat(&["reject", "no", "approve", "--comment", "not tonight"]));
+    let refused = simulator.lifeboat(&["reject", "no", "approve", "--comment", "not tonight"]).output().unwrap();
     assert!(refused.status.success(), "{}", text(&refused));
     assert!(first.until(&simulator, "no", "run-stopped", ""));
     first.until(&simulator, "no", "nothing follows", "");
@@ -321,7 +271,7 @@ fn a_dry_run_sends_nothing_but_reads() {
     let simulator = Simulator::start(SPEED, None);
     let site = simulator.path("site.yaml");
     let mut command = simulator.lifeboat(&["run", FLAGSHIP, "--mode", "unplanned", "--dry-run"]);
-    let output = output(command.arg("--site").arg(site));
+    let output = command.arg("--site").arg(site).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let log = std::fs::read_to_string(simulator.path("requests.jsonl")).unwrap();
     let mut methods: Vec<String> = log

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lifeboat::{
     azure::{Environment, TokenSource},
     clock::Clock,
-    net::Http,
+    net::{Http, listing_refused},
     shared_state::{Access, Unusable, open},
     sim::{Scenario, World},
     site::{Credential, Endpoints, Location, SecretReference, StateCredential, parse},
@@ -78,6 +78,7 @@ fn a_container_of_the_simulated_azure_takes_objects_once_and_gives_them_back() {
         assert!(matches!(absent, Error::NotFound { .. }), "{absent}");
         let nowhere = opened("https://stcontosodr.blob.core.windows.net/no-such-container", "", &access).unwrap();
         let refused = nowhere.list_with_delimiter(None).await.unwrap_err();
+        assert_eq!(listing_refused(&refused).map(|status| status.as_u16()), Some(404), "{refused:?}");
         assert!(
             refused.to_string().contains("ContainerNotFound: The specified container does not exist."),
             "{refused}"

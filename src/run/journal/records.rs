@@ -33,11 +33,6 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Bytes of the whole lines.
-    pub fn length(&self) -> u64 {
-        self.head.length
-    }
-
     /// SHA-256 of the last whole line.
     pub fn head_hash(&self) -> &str {
         &self.head.prev

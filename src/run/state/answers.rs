@@ -104,7 +104,7 @@ impl State {
             let (rank, error) = match &record.state {
                 StepState::UndoFailed { error, .. } => (0, error),
                 StepState::Failed { error } => (1, error),
-                StepState::Undoing { .. } | StepState::Undone => (1, record.failure.as_ref()?),
+                StepState::Undoing { .. } | StepState::Undone => (1, record.failure.as_deref()?),
                 StepState::Pending { .. }
                 | StepState::Running { .. }
                 | StepState::Waiting { .. }

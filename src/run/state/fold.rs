@@ -157,6 +157,10 @@ impl State {
                 self.changed.remove(&earlier);
             }
             self.changed.insert(order, place);
+        } else if matches!(event, Event::UndoStarted { .. })
+            && let Some(order) = record.order.take()
+        {
+            self.changed.remove(&order);
         }
         // What was skipped, or failed and is tolerated, gave no outputs, and never will.
         let outputs = match &record.state {
@@ -285,20 +289,20 @@ fn remember(record: &mut StepRecord, at: Timestamp, event: &Event, sent: impl Fn
         Event::ChangeIntended { intent, .. } => {
             record.changes += 1;
             record.intended = Some(Arc::new(intent.clone()));
-            record.sent = Some(sent(&intent.request));
+            record.sent = Some(Box::new(sent(&intent.request)));
         }
         Event::UndoIntended { intent, .. } => {
             record.changes += 1;
-            record.sent = Some(sent(&intent.request));
+            record.sent = Some(Box::new(sent(&intent.request)));
         }
         Event::StepNoted { message, until, .. } => record.note = Some((message.clone(), *until)),
         Event::ApprovalGiven { by, .. } => record.approvals.push(by.clone()),
         Event::ApprovalRefused { by, comment, .. } => record.refusal = Some((by.clone(), comment.clone())),
-        Event::StepFailed { error, retry_at: None, .. } => record.failure = Some(error.clone()),
+        Event::StepFailed { error, retry_at: None, .. } => record.failure = Some(Box::new(error.clone())),
         Event::StepSettled { verdict, word: None, .. } => {
             record.looked_at = Some(at);
             if let Verdict::Failed { error } = verdict {
-                record.failure = Some(error.clone());
+                record.failure = Some(Box::new(error.clone()));
             }
         }
         Event::Planned { .. }

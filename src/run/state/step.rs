@@ -187,11 +187,11 @@ pub struct StepRecord {
     /// A need on it is met: it succeeded, was skipped, or failed and is tolerated. Stays so when it is taken back.
     pub met: bool,
     /// Why it failed for good, also when it is taken back since; none once it starts anew.
-    pub failure: Option<StepError>,
+    pub failure: Option<Box<StepError>>,
     /// Its key in [`State::changed`](super::State::changed).
     pub(super) order: Option<u64>,
     /// The last request that was announced, one of an undo too.
-    pub sent: Option<Sent>,
+    pub sent: Option<Box<Sent>>,
     /// When a probe last looked what became of it.
     pub looked_at: Option<Timestamp>,
 }

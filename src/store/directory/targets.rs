@@ -8,7 +8,7 @@ use super::{
     files::{make_private, read_limited, write_private},
 };
 use crate::{
-    run::{JournalError, RunId, State},
+    run::{RunId, State},
     store::{
         Claim, StoreError, Target,
         error::io_error,
@@ -71,16 +71,10 @@ impl Root {
     fn unfinished(&self, held: &Held) -> Result<Option<String>, StoreError> {
         let directory = self.run(RunId(held.run.0.clone()));
         let driver = directory.driver()?;
-        let begun = || Ok(driver.as_ref().filter(|it| it.lives).map(|it| format!("begun by {}", it.holder)));
         if !directory.journal_path().is_file() {
-            return begun();
+            return Ok(driver.filter(|driver| driver.lives).map(|driver| format!("begun by {}", driver.holder)));
         }
-        let loaded = match directory.load() {
-            Ok(loaded) => loaded,
-            // Its process died, or its disk was full, before the plan was written: nothing was announced.
-            Err(StoreError::Journal(JournalError::Empty { .. })) => return begun(),
-            Err(error) => return Err(error),
-        };
+        let loaded = directory.load()?;
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event)))
             .map_err(|source| StoreError::Illegal { run: held.run.clone(), source })?;
         Ok(held.why(&state, driver.as_ref()))

@@ -313,7 +313,7 @@ fn outputs_that_later_steps_need_are_seen_or_given_and_else_refused_by_name() {
         Request::Settle { step, by, reason, happened: true, outputs }
     };
     let refused = play.ask(with(Map::new()), Some(unknown())).unwrap_err();
-    assert!(refused.contains("`previous_ttl` (for step `after`)") && refused.contains("--output"), "{refused}");
+    assert!(refused.contains("`previous_ttl` (for step `after`)") && refused.contains("--output-value"), "{refused}");
     let wrong = Map::from_iter([("colour".to_owned(), json!("red"))]);
     let refused = play.ask(with(wrong), Some(unknown())).unwrap_err();
     assert!(refused.contains("has no output `colour`; it has: "), "{refused}");

@@ -12,7 +12,7 @@ use lifeboat::{
         outlet::Outlet,
         story::Voice,
     },
-    run::{Disposition, Event, Outcome, StepError, Verdict},
+    run::{Disposition, Event, Outcome, StepError, Verdict, Word},
     runbook::StepId,
 };
 use serde_json::Value;
@@ -43,6 +43,38 @@ fn the_lines_of_a_run_that_was_taken_over_and_failed() {
     tape.after(60).note("restore", "the service is Updating", Some(30));
     tape.after(60).fail("restore", fixture::expired(), None);
     tape.stop(Outcome::Failed, "step restore failed: cannot restore: backup expired");
+    insta::assert_snapshot!(lines(&tape));
+}
+
+#[test]
+fn the_lines_of_what_people_do_in_place_of_the_run() {
+    let by = fixture::dana();
+    let word = || Some(Word { by: fixture::dana(), reason: "seen in the portal".to_owned(), given: Vec::new() });
+    let flip = || StepId::new("flip");
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_restoring().after(60);
+    tape.add(Event::Paused { by: by.clone(), reason: Some("the region may come back".to_owned()) });
+    tape.after(60).add(Event::PauseLifted { by: by.clone() });
+    tape.after(60).attach(2);
+    let unknown = Verdict::Unknown { reason: "nothing says by whom".into(), remedy: "look".into() };
+    tape.settle("restore", unknown.clone());
+    let happened = Verdict::Happened { outputs: serde_json::Map::new() };
+    tape.after(60).add(Event::StepSettled { step: StepId::new("restore"), verdict: happened, word: word() });
+    tape.start("flip", 1, 2, serde_json::json!({})).after(1).intend("flip", "PUT", "https://x/CNAME/api").attach(3);
+    tape.settle("flip", unknown);
+    let nothing = Verdict::DidNotHappen { reason: "seen in the portal".to_owned() };
+    tape.add(Event::StepSettled { step: flip(), verdict: nothing, word: word() });
+    tape.add(Event::StepAdopted {
+        step: flip(),
+        by,
+        reason: "flipped in the portal".to_owned(),
+        outputs: serde_json::Map::new(),
+        evidence: Value::Null,
+    });
+    tape.add(Event::UndoStarted { step: flip() });
+    let failed = StepError::new(Disposition::Final, "etag", "somebody else changed the record", "look at it");
+    tape.add(Event::UndoFailed { step: flip(), error: failed });
+    tape.add(Event::UndoSucceeded { step: flip(), evidence: Value::Null, word: word() });
     insta::assert_snapshot!(lines(&tape));
 }
 
