@@ -1,6 +1,12 @@
 //! The one door to time. Everything else takes a [`Clock`] or a timestamp as an argument.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -16,7 +22,8 @@ pub enum Clock {
     /// these three numbers, so both see the same simulated time.
     Scaled { anchor: Timestamp, since: Timestamp, speed: f64 },
     /// Tokio's clock from a fixed start; with `tokio::time::pause` a 45-minute wait takes no time.
-    Virtual { since: Timestamp, start: tokio::time::Instant },
+    /// `ahead_ms`: how far somebody has set it forward since, shared by all that hold this clock.
+    Virtual { since: Timestamp, start: tokio::time::Instant, ahead_ms: Arc<AtomicI64> },
 }
 
 /// A point from which time is measured.
@@ -38,7 +45,18 @@ impl Clock {
 
     /// A clock for tests, at `since` now.
     pub fn starting_at(since: Timestamp) -> Self {
-        Self::Virtual { since, start: tokio_now() }
+        Self::Virtual { since, start: tokio_now(), ahead_ms: Arc::default() }
+    }
+
+    /// Sets the clock, as somebody does by hand: forward, or back when `by` is negative. Only a virtual one can be set.
+    pub fn set(&self, by: jiff::SignedDuration) {
+        match self {
+            Self::Virtual { ahead_ms, .. } => {
+                let by_ms = i64::try_from(by.as_millis()).unwrap_or_default();
+                ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
+            }
+            Self::Wall | Self::Scaled { .. } => {}
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -48,9 +66,10 @@ impl Clock {
                 let real = wall_now().duration_since(*anchor).as_secs_f64();
                 *since + jiff::SignedDuration::from_secs_f64(real * speed)
             }
-            Self::Virtual { since, start } => {
+            Self::Virtual { since, start, ahead_ms } => {
                 let elapsed = tokio_now().saturating_duration_since(*start);
-                *since + jiff::SignedDuration::try_from(elapsed).unwrap_or(jiff::SignedDuration::MAX)
+                let elapsed = jiff::SignedDuration::try_from(elapsed).unwrap_or(jiff::SignedDuration::MAX);
+                *since + elapsed + jiff::SignedDuration::from_millis(ahead_ms.load(Ordering::Relaxed))
             }
         }
     }

@@ -26,6 +26,7 @@ pub mod cli;
 pub mod clock;
 pub mod net;
 pub mod plan;
+pub mod prove;
 pub mod report;
 pub mod run;
 pub mod runbook;

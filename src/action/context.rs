@@ -32,6 +32,7 @@ pub struct Context {
     pub restore_timeout: Duration,
     /// Runs beside this one.
     pub others: Others,
+    pub outside: Outside,
     /// For relative paths of `command` and secret files.
     pub directory: PathBuf,
 }
@@ -85,6 +86,7 @@ impl Context {
             run: String::new(),
             restore_timeout,
             others: Others::default(),
+            outside: Outside::Real,
             directory,
         })
     }
@@ -116,6 +118,14 @@ impl Context {
         self.restore_timeout = restore_timeout;
         self
     }
+}
+
+/// Programs, and hosts that no simulator has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    Real,
+    /// Nothing is started and nobody is asked: a `command` and an `http.request` are taken as done.
+    Pretended,
 }
 
 /// One step's arguments, resolved, and what the plan saw for it.

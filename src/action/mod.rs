@@ -66,7 +66,7 @@ pub use adoption::adopt;
 pub use cname_change::record_of;
 pub use cname_notes::generation;
 pub use confirm_outage::LOOKS_ALIVE;
-pub use context::{Call, Context, Done};
+pub use context::{Call, Context, Done, Outside};
 pub use dispatch::{effect, expected, follow, perform, probe, settle, settle_undo, undo};
 pub use others::{Others, Unfinished};
 pub use recorder::{Message, Recorder};

@@ -107,6 +107,8 @@ pub enum Verb {
         #[arg(long, value_enum)]
         mode: Option<Mode>,
     },
+    /// Prove a runbook in the simulator: break it everywhere, resume it, and print what became of it
+    Prove(super::prove::ProveArguments),
     /// Print the Azure role that a runbook needs, and the roles of the services' identities
     Rbac(RbacArguments),
     /// Print the JSON Schema of runbooks
@@ -286,7 +288,7 @@ pub struct Decision {
     pub comment: Option<String>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

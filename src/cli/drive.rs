@@ -9,9 +9,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, operator::simulated_operator, others::others, world::Scene};
+use super::{Exit, Failure, Session, others::others, world::Scene};
 use crate::{
     action::Context,
+    prove::operator::simulated_operator,
     report::{
         Standing, Summary, json, lines,
         live::{Canvas, Live},
@@ -24,7 +25,7 @@ use crate::{
         Event, Journal, Outcome, Person, State, TakeOver,
         engine::{self, Directive, Driver, Observer, Request},
     },
-    runbook::{ActionKind, StepId},
+    runbook::StepId,
     store::{Claim, Store},
 };
 
@@ -93,10 +94,8 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
 
 /// The world as the actions of a run see it.
 pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
-    let restores = state.plan.steps.iter().filter(|step| step.action == ActionKind::Restore);
-    let restore_timeout = restores.map(|step| step.timeout).max().unwrap_or(ActionKind::Restore.entry().timeout);
     let beside = scene.context.clone().beside(others(store, Some(state.run.clone())));
-    beside.for_run(&*state.run.0, restore_timeout)
+    beside.for_run(&*state.run.0, state.plan.longest_restore())
 }
 
 /// For `lifeboat runs`; a view, without which the run goes on.

@@ -6,10 +6,10 @@ pub mod confirm;
 pub mod drive;
 pub mod failure;
 pub mod machine;
-pub mod operator;
 pub mod others;
 pub mod people;
 mod plan;
+pub mod prove;
 pub mod rbac;
 mod reach;
 pub mod readiness;
@@ -113,6 +113,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Check { runbooks } => check::check(session, &runbooks),
         Verb::Graph { runbook, format, mode } => check::graph(&runbook, format, mode),
         Verb::Rbac(arguments) => runtime()?.block_on(rbac::rbac(session, arguments)),
+        Verb::Prove(arguments) => prove::run(session, &arguments),
         Verb::Schema => print(&serde_json::to_string_pretty(&crate::runbook::json_schema()).expect("text keys")),
         Verb::Plan(arguments) => runtime()?.block_on(plan::plan(session, arguments)),
         Verb::Readiness(arguments) => runtime()?.block_on(readiness::readiness(session, arguments)),

@@ -57,7 +57,7 @@ pub async fn make_for(
     let forced = force.map(|reason| forced(session, mode, reason)).transpose()?;
     let scene = world::open(session, place, with_people).await?;
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
-    let restore_timeout = world::restore_timeout(&runbook, mode);
+    let restore_timeout = runbook.longest_restore(mode);
     let context = scene.context.clone().beside(beside(session, &scene.site));
     let context = Arc::new(context.for_run("", restore_timeout));
     let ingredients =

@@ -1,6 +1,6 @@
 //! Where a command acts: a real site, or a simulated Azure inside this process, on real sockets.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use super::{Exit, Failure, Session, arguments::Where, check::read};
 use crate::{
@@ -9,7 +9,6 @@ use crate::{
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp, objects::Tell},
     plan::Plan,
-    runbook::{ActionKind, Mode, Runbook},
     shared_state::{self, Access},
     sim::{self, ListenOptions, Scenario, Serving, World},
     site::{self, Cloud, Credential, Endpoints, Location, Simulated, Site},
@@ -42,6 +41,16 @@ pub fn read_site(path: &Path) -> Result<Site, Failure> {
     Ok(file.into_site(ca.as_deref())?)
 }
 
+/// Reads a scenario file.
+pub fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
+    let wrong = |message: String, hint| Failure::new(Exit::Problems, message, hint);
+    let text = String::from_utf8(read(path, "scenario")?)
+        .map_err(|_| wrong("the scenario is not UTF-8".to_owned(), "save it as UTF-8 and type the command again"))?;
+    Scenario::parse(&text).map_err(|error| {
+        wrong(format!("{}: {error}", path.display()), "correct the scenario and type the command again")
+    })
+}
+
 /// Simulated seconds in a real one: a restore of 45 minutes takes 23 seconds, and a slow machine still keeps every
 /// timeout of the flagship.
 const SPEED: f64 = 120.0;
@@ -54,24 +63,7 @@ pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result
     match (session.site()?, &place.simulate) {
         (Some(site), None) => real(session, keeping(session, site)?),
         (None, Some(scenario)) => {
-            let scenario = if scenario.is_empty() {
-                Scenario::default()
-            } else {
-                let text = String::from_utf8(read(Path::new(scenario), "scenario")?).map_err(|_| {
-                    Failure::new(
-                        Exit::Problems,
-                        "the scenario is not UTF-8",
-                        "save it as UTF-8 and type the command again",
-                    )
-                })?;
-                Scenario::parse(&text).map_err(|error| {
-                    Failure::new(
-                        Exit::Problems,
-                        format!("{scenario}: {error}"),
-                        "correct the scenario and type the command again",
-                    )
-                })?
-            };
+            let scenario = if scenario.is_empty() { Scenario::default() } else { read_scenario(Path::new(scenario))? };
             let clock = Clock::scaled(place.speed.unwrap_or(if with_people { SPEED_WITH_PEOPLE } else { SPEED }));
             let world = World::new(scenario, clock.clone());
             if let Some(log) = &place.request_log {
@@ -214,16 +206,4 @@ fn access(session: &Session, site: Option<&Site>) -> Result<Access, String> {
     let environment = session.machine.environment.clone();
     let tokens = Arc::new(TokenSource::new(credential, endpoints, http.clone(), environment.clone()));
     Ok(Access { http, tokens, blob_endpoint: endpoints.blob.clone(), environment })
-}
-
-/// Longest timeout of the plan's restores: how long a backup must stay valid.
-pub fn restore_timeout(runbook: &Runbook, mode: Mode) -> Duration {
-    runbook
-        .steps
-        .iter()
-        .filter(|step| step.action == ActionKind::Restore)
-        .filter(|step| step.modes.as_ref().is_none_or(|modes| modes.contains(&mode)))
-        .map(|step| step.timeout.unwrap_or(step.action.entry().timeout))
-        .max()
-        .unwrap_or(ActionKind::Restore.entry().timeout)
 }

@@ -22,7 +22,7 @@ use crate::{
     runbook::{ActionKind, Effect, Mode, Objectives, OnFailure, Retry, StepId, span},
     site::Site,
 };
-use facts::{Finding, Probe};
+use facts::{Finding, Probe, Severity};
 
 /// Version of the plan's JSON form. Changelog:
 /// 1. The first.
@@ -111,4 +111,17 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<StepId>,
     pub findings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Longest timeout of its restores: how long a backup must stay valid.
+    pub fn longest_restore(&self) -> Duration {
+        let restores = self.steps.iter().filter(|step| step.action == ActionKind::Restore);
+        restores.map(|step| step.timeout).max().unwrap_or(ActionKind::Restore.entry().timeout)
+    }
+
+    /// The first finding that lets nothing start.
+    pub fn blocker(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.severity == Severity::Blocker)
+    }
 }

@@ -200,13 +200,10 @@ impl Journal {
             }
             Medium::Memory { disk, cut } => match cut {
                 Some(PowerCut { append, bytes: part }) if *append == turn => {
-                    disk.extend(&self.buffer[..part.unwrap_or(self.buffer.len()).min(self.buffer.len())]);
+                    disk.extend(&self.buffer[..part.unwrap_or(self.buffer.len()).min(self.buffer.len())])?;
                     Err(JournalError::Cut)
                 }
-                Some(_) | None => {
-                    disk.extend(&self.buffer);
-                    Ok(())
-                }
+                Some(_) | None => disk.extend(&self.buffer),
             },
             Medium::Objects(_) | Medium::Null => Ok(()),
         }

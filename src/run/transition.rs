@@ -51,6 +51,7 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
                 number: *attempt,
                 since: at,
                 deadline: *deadline,
+                window: deadline.duration_since(at),
                 restarts: state.restarts(),
                 arguments: arguments.clone(),
                 intent: None,

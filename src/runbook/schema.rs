@@ -142,3 +142,13 @@ pub struct Runbook {
     /// SHA-256 of the file's bytes, hex.
     pub sha256: String,
 }
+
+impl Runbook {
+    /// Longest timeout of the restores of a mode: how long a backup must stay valid.
+    pub fn longest_restore(&self, mode: Mode) -> Duration {
+        let of_mode = |step: &&Step| step.modes.as_ref().is_none_or(|modes| modes.contains(&mode));
+        let restores = self.steps.iter().filter(|step| step.action == ActionKind::Restore).filter(of_mode);
+        let timeouts = restores.map(|step| step.timeout.unwrap_or(step.action.entry().timeout));
+        timeouts.max().unwrap_or(ActionKind::Restore.entry().timeout)
+    }
+}

@@ -58,6 +58,8 @@ pub enum Act {
     Hang(#[serde(with = "span")] Duration),
     /// The server acts; half of the body arrives.
     Truncate,
+    /// Something between sends the request on twice; the answer to one of the two comes back.
+    Twice(Twice),
     /// Every token that was given so far has expired.
     ExpireTokens,
     /// The operation that the request starts or asks for goes on, but its URL is not found any more.
@@ -104,6 +106,14 @@ pub struct Status {
 pub enum Moment {
     Before,
     After,
+}
+
+/// Which of two answers comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Twice {
+    First,
+    Second,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +237,7 @@ impl Fault {
             | Act::Reset(_)
             | Act::Hang(_)
             | Act::Truncate
+            | Act::Twice(_)
             | Act::ExpireTokens
             | Act::LoseOperation
             | Act::FailOperation { .. }

@@ -58,8 +58,8 @@ mod wire;
 
 pub use bucket::Bucket;
 pub use command::SimArguments;
-pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, MemberChange, Moment, On, Status};
-pub use observe::{Effects, LoggedRequest, RecordView, ServiceView};
+pub use fault::{Act, DnsTrouble, Fault, GatewayFault, GatewayTrouble, MemberChange, Moment, On, Status, Twice};
+pub use observe::{Effects, LoggedRequest, RecordView, ServiceView, Shape};
 pub use scenario::{Region, RetryAfter, Scenario, ScenarioError};
 pub use serve::{Addresses, ListenOptions, ServeError, Serving, serve};
 pub use tap::Exchanged;

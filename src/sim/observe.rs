@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::scenario::Content;
+use super::{
+    pools::Setting,
+    scenario::Content,
+    state::{RecordState, State},
+};
 
 /// How often the world was changed, or asked to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,4 +76,44 @@ pub struct ServiceView {
     pub content: Content,
     /// Name of the backup that was restored last.
     pub restored_from: Option<String>,
+}
+
+/// Everything that a run may change, without what is new each time it is written: etags, times, names of new backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Target and TTL in seconds of every record set, by name.
+    pub records: BTreeMap<String, (Option<String>, u32)>,
+    pub private_records: BTreeMap<String, (Option<String>, u32)>,
+    /// By `profile/endpoint`.
+    pub endpoints: BTreeMap<String, Setting>,
+    /// By `profile/origin`.
+    pub origins: BTreeMap<String, Setting>,
+    /// By name: state, content, and whether a backup was restored to it.
+    pub services: BTreeMap<String, (String, Content, bool)>,
+    /// Blobs in the container: backups and their manifests.
+    pub blobs: usize,
+}
+
+impl Shape {
+    pub(super) fn of(state: &State) -> Self {
+        let shown = |records: &BTreeMap<String, RecordState>| {
+            let current = |(name, record): (&String, &RecordState)| {
+                let set = record.current.as_ref()?;
+                Some((name.clone(), (set.target.clone(), set.ttl)))
+            };
+            records.iter().filter_map(current).collect()
+        };
+        let services = state.services.iter().map(|(name, service)| {
+            let shape = (service.provisioning_state.clone(), service.content.clone(), service.restored_from.is_some());
+            (name.clone(), shape)
+        });
+        Self {
+            records: shown(&state.records),
+            private_records: shown(&state.private_records),
+            endpoints: state.pools.endpoints.clone(),
+            origins: state.pools.origins.clone(),
+            services: services.collect(),
+            blobs: state.blobs.len(),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use super::{
     apim, arm, assertion, blob, entra,
     exchange::{Answer, Desk, Door, Ending, Incoming, Reply},
-    fault::{Act, Moment, Status},
+    fault::{Act, Moment, Status, Twice},
     front_door, gateway,
     observe::LoggedRequest,
     state::Planned,
@@ -40,6 +40,15 @@ pub(super) fn respond(desk: &mut Desk<'_>, incoming: &Incoming) -> (Answer, bool
             Ending::Whole(error(desk, incoming, status))
         }
         Some(Act::Truncate) => Ending::Truncated(handle(desk, incoming)),
+        Some(Act::Twice(which)) => {
+            let first = handle(desk, incoming);
+            count(desk, incoming);
+            let second = handle(desk, incoming);
+            Ending::Whole(match which {
+                Twice::First => first,
+                Twice::Second => second,
+            })
+        }
         Some(Act::Hang(length)) => {
             delay += *length;
             Ending::Whole(handle(desk, incoming))
@@ -140,7 +149,7 @@ pub(super) fn strikes(desk: &mut Desk<'_>, place: usize) -> bool {
 /// Whether it says what the client gets; the others change the world and let the request through.
 fn decides(act: &Act) -> bool {
     match act {
-        Act::Status(_) | Act::Reset(_) | Act::Hang(_) | Act::Truncate => true,
+        Act::Status(_) | Act::Reset(_) | Act::Hang(_) | Act::Truncate | Act::Twice(_) => true,
         Act::ExpireTokens
         | Act::LoseOperation
         | Act::FailOperation { .. }
@@ -182,6 +191,7 @@ fn before(desk: &mut Desk<'_>, incoming: &Incoming, act: &Act) {
         | Act::Reset(_)
         | Act::Hang(_)
         | Act::Truncate
+        | Act::Twice(_)
         | Act::DnsServer(_)
         | Act::Gateway(_)
         | Act::RegionDown(_) => {}
@@ -248,6 +258,8 @@ fn name(act: &Act) -> String {
         Act::Reset(Moment::After) => "reset after".to_owned(),
         Act::Hang(_) => "hang".to_owned(),
         Act::Truncate => "truncate".to_owned(),
+        Act::Twice(Twice::First) => "twice first".to_owned(),
+        Act::Twice(Twice::Second) => "twice second".to_owned(),
         Act::ExpireTokens => "expire-tokens".to_owned(),
         Act::LoseOperation => "lose-operation".to_owned(),
         Act::FailOperation { .. } => "fail-operation".to_owned(),

@@ -25,7 +25,7 @@ const LOGGED_REQUESTS: usize = 20_000;
 /// Expired tokens are remembered, to tell them from tokens that never were.
 const REMEMBERED_TOKENS: usize = 256;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub started: Timestamp,
     /// State of the generator of chance.
@@ -57,7 +57,7 @@ pub(super) struct State {
     pub changed: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ServiceState {
     pub spec: Service,
     /// Of its gateway, in the world without sockets.
@@ -124,7 +124,7 @@ pub(super) enum BlobBody {
     Bytes(Vec<u8>),
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct RecordState {
     /// None: deleted.
     pub current: Option<RecordSet>,
@@ -148,7 +148,7 @@ struct Version {
     answer: Option<(String, u32)>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Token {
     pub text: String,
     pub expires: Timestamp,

@@ -15,13 +15,14 @@ use super::{
     authority::{Authority, KeptAuthority},
     entra,
     exchange::{Answer, Desk, Incoming},
+    fault::Fault,
     gateway,
-    observe::{Effects, LoggedRequest, RecordView, ServiceView},
+    observe::{Effects, LoggedRequest, RecordView, ServiceView, Shape},
     pools::{self, Setting},
     respond,
     scenario::Scenario,
     sinks::Sinks,
-    state::{Listening, State},
+    state::{Listening, State, Strikes},
     stock,
     tap::{Exchanged, Tap},
 };
@@ -39,7 +40,7 @@ pub struct SnapshotError(pub String);
 pub struct World {
     pub(super) clock: Clock,
     pub(super) scenario: Scenario,
-    pub(super) authority: Authority,
+    pub(super) authority: Arc<Authority>,
     state: Mutex<State>,
     sinks: Mutex<Sinks>,
     tap: Tap,
@@ -66,7 +67,7 @@ impl World {
     pub fn new(scenario: Scenario, clock: Clock) -> Arc<Self> {
         let now = clock.now();
         let derived = matches!(clock, Clock::Virtual { .. }).then_some(scenario.seed);
-        let authority = Authority::new(derived, now);
+        let authority = Arc::new(Authority::new(derived, now));
         let mut state = State::new(&scenario, now);
         stock::fill(&scenario, &mut state, &authority);
         Arc::new(Self {
@@ -93,7 +94,7 @@ impl World {
         }
         let Snapshot { scenario, state, authority, .. } = serde_json::from_value(snapshot)
             .map_err(|error| SnapshotError(format!("the simulator's state cannot be read: {error}")))?;
-        let authority = Authority::restore(authority).map_err(SnapshotError)?;
+        let authority = Arc::new(Authority::restore(authority).map_err(SnapshotError)?);
         Ok(Arc::new(Self {
             clock,
             scenario,
@@ -102,6 +103,22 @@ impl World {
             sinks: Mutex::default(),
             tap: Tap::default(),
         }))
+    }
+
+    /// A world of its own that goes on from this one as it is now, with these faults instead of the scenario's. `clock`
+    /// must begin where this world's stands. Its log of requests begins empty.
+    pub fn fork(&self, clock: Clock, faults: Vec<Fault>) -> Arc<Self> {
+        let mut state = self.lock().clone();
+        state.strikes = vec![Strikes::default(); faults.len()];
+        state.requests.clear();
+        Arc::new(Self {
+            clock,
+            scenario: Scenario { faults, ..self.scenario.clone() },
+            authority: self.authority.clone(),
+            state: Mutex::new(state),
+            sinks: Mutex::default(),
+            tap: Tap::default(),
+        })
     }
 
     /// The clock that a snapshot was made with, when it ran on one that another process can share.
@@ -191,6 +208,15 @@ impl World {
                 content: service.content.clone(),
                 restored_from: service.restored_from.clone(),
             })
+        })
+    }
+
+    /// Everything that a run may change, as it is now.
+    pub fn shape(&self) -> Shape {
+        self.at_desk(|desk| {
+            super::apim::settle(desk);
+            super::front_door::settle(desk);
+            Shape::of(desk.state)
         })
     }
 

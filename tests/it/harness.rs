@@ -2,28 +2,27 @@
 
 use std::{
     future::Future,
+    ops::{Deref, DerefMut},
     path::Path,
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Poll, Waker},
-    time::Duration,
 };
 
 use jiff::Timestamp;
 use lifeboat::{
-    action::Context,
-    cli::{operator::simulated_operator, world::restore_timeout},
+    action::{Context, Outside},
     clock::Clock,
     plan::{self, Forced, Ingredients, Plan, Purpose, codes},
+    prove,
     run::{
-        EngineError, Event, Journal, JournalError, Outcome, PowerCut, RunId, State,
-        engine::{self, Directive, Driver, Request, Response, Subject},
-        journal::{Disk, parse},
+        EngineError, Event, Journal, Outcome, PowerCut, RunId, State,
+        engine::{self, Request, Response, Subject},
+        journal::Disk,
     },
     runbook::{self, Given, Mode, Runbook, bind},
     sim::{Scenario, World},
 };
-use tokio::sync::{mpsc, oneshot};
 
 use crate::transitions::person;
 
@@ -47,28 +46,28 @@ pub fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// One simulated Azure, one simulated disk, and processes that come and go.
+/// The product's own stage, with what a test plays on it.
 pub struct Stage {
-    pub world: Arc<World>,
-    pub clock: Clock,
-    pub disk: Disk,
+    pub product: prove::Stage,
     pub runbook: Runbook,
     pub mode: Mode,
-    /// Name of the next run.
-    pub run: &'static str,
     pub purpose: Purpose,
     /// Somebody decided to fail over whatever is seen.
     pub forced: Option<Forced>,
-    /// Somebody approves what waits for it.
-    pub operator: bool,
-    /// Appends of the last drive.
-    pub appends: u64,
-    /// What people ask of the next drive, each so long after its beginning.
-    pub script: Vec<(Duration, Request)>,
-    /// Written at the beginning of the next drive.
-    pub first: Vec<Event>,
-    /// What they were told, in the order of the script.
-    pub told: Arc<Mutex<Vec<Result<(), String>>>>,
+}
+
+impl Deref for Stage {
+    type Target = prove::Stage;
+
+    fn deref(&self) -> &prove::Stage {
+        &self.product
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut prove::Stage {
+        &mut self.product
+    }
 }
 
 impl Stage {
@@ -78,30 +77,14 @@ impl Stage {
 
     pub fn with(scenario: Scenario, text: &str) -> Self {
         let clock = Clock::starting_at(beginning());
-        let runbook = runbook::check("test.yaml", text.as_bytes())
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        Self {
-            world: World::new(scenario, clock.clone()),
-            clock,
-            disk: Disk::default(),
-            runbook,
-            mode: Mode::Unplanned,
-            run: "test-run",
-            purpose: Purpose::Run,
-            forced: None,
-            operator: true,
-            appends: 0,
-            script: Vec::new(),
-            first: Vec::new(),
-            told: Arc::default(),
-        }
+        let mut stage = prove::Stage::new(World::new(scenario, clock.clone()), clock);
+        (stage.run, stage.by, stage.outside) = (RunId("test-run".into()), person("ann"), Outside::Real);
+        let runbook = checked("test.yaml", text);
+        Self { product: stage, runbook, mode: Mode::Unplanned, purpose: Purpose::Run, forced: None }
     }
 
     pub fn context(&self) -> Context {
-        let site = Arc::new(self.world.site());
-        Context::simulated(self.world.clone(), site, self.clock.clone(), std::env::temp_dir())
-            .unwrap()
-            .for_run(self.run, restore_timeout(&self.runbook, self.mode))
+        self.product.context(self.runbook.longest_restore(self.mode))
     }
 
     pub async fn plan(&self) -> Plan {
@@ -127,74 +110,25 @@ impl Stage {
     /// A first process: plans, writes the plan, drives. `Err` when the power went.
     pub async fn start(&mut self, cut: Option<PowerCut>) -> Result<State, EngineError> {
         let plan = self.plan().await;
-        assert!(
-            plan.findings.iter().all(|finding| finding.severity != plan::facts::Severity::Blocker),
-            "{:#?}",
-            plan.findings
-        );
-        let planned = Event::Planned { run: RunId(self.run.into()), plan: Arc::new(plan), by: person("ann") };
-        let mut journal = Journal::in_memory(self.disk.clone(), cut);
-        let at = self.clock.now();
-        journal.append(at, std::slice::from_ref(&planned)).await?;
-        let state = State::begin(at, &planned).unwrap();
-        self.drive(state, journal).await
+        assert_eq!(plan.blocker(), None, "{:#?}", plan.findings);
+        self.product.begin(Arc::new(plan), cut).await
     }
 
     /// Another process goes on from the disk; begins anew when nothing had reached it.
     pub async fn resume(&mut self, cut: Option<PowerCut>) -> Result<State, EngineError> {
-        let loaded = match parse(Path::new("disk"), &self.disk.bytes()) {
-            Ok(loaded) => loaded,
-            Err(JournalError::Empty { .. }) => {
-                self.disk = Disk::default();
-                return self.start(cut).await;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
-        if state.is_over() {
+        if let Some(state) = self.product.resume(cut).await? {
             return Ok(state);
         }
-        let journal = Journal::resume_in_memory(self.disk.clone(), &loaded, cut);
-        self.drive(state, journal).await
-    }
-
-    async fn drive(&mut self, state: State, journal: Journal) -> Result<State, EngineError> {
-        let (sender, directives) = mpsc::channel::<Directive>(16);
-        let observers =
-            if self.operator { vec![simulated_operator(self.clock.clone(), sender.clone())] } else { Vec::new() };
-        self.follow_script(sender.clone());
-        let driver = Driver { first: std::mem::take(&mut self.first), ..Driver::new(person("ann"), 1, "test") };
-        let (state, journal) =
-            engine::drive(state, journal, Arc::new(self.context()), driver, directives, observers).await?;
-        self.appends = journal.appends;
-        drop(sender);
-        Ok(state)
-    }
-
-    /// Asks what the script says, once.
-    fn follow_script(&mut self, sender: mpsc::Sender<Directive>) {
-        let (clock, told, script) = (self.clock.clone(), self.told.clone(), std::mem::take(&mut self.script));
-        let began = clock.now();
-        tokio::spawn(async move {
-            for (after, request) in script {
-                clock.sleep_until(began + jiff::SignedDuration::try_from(after).unwrap()).await;
-                let (answer, heard) = oneshot::channel();
-                if sender.send(Directive { request, answer }).await.is_err() {
-                    return;
-                }
-                if let Ok(answer) = heard.await {
-                    told.lock().unwrap().push(answer);
-                }
-            }
-        });
+        self.disk = Disk::default();
+        self.start(cut).await
     }
 
     /// Another run, of another runbook, in the same world.
     pub fn then(&mut self, run: &'static str, path: &str, mode: Mode) {
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        self.runbook =
-            runbook::check(path, text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        (self.run, self.mode, self.disk) = (run, mode, Disk::default());
+        self.runbook = checked(path, &text);
+        self.mode = mode;
+        (self.product.run, self.product.disk) = (RunId(run.into()), Disk::default());
     }
 
     /// A person asks for something while nobody drives: the event goes straight to the disk.
@@ -204,7 +138,7 @@ impl Stage {
 
     /// As `record`, also for what looks at the world first; the reason when it is refused.
     pub async fn look_and_record(&self, request: Request, cut: Option<PowerCut>) -> Result<(), String> {
-        let loaded = parse(Path::new("disk"), &self.disk.bytes()).unwrap();
+        let loaded = self.load().unwrap();
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
         let event = match engine::respond(&state, request)? {
             Response::Take(event) => event,
@@ -220,8 +154,12 @@ impl Stage {
 
     /// Everything that was ever written.
     pub fn events(&self) -> Vec<Event> {
-        parse(Path::new("disk"), &self.disk.bytes()).unwrap().records.into_iter().map(|record| record.event).collect()
+        self.load().unwrap().records.into_iter().map(|record| record.event).collect()
     }
+}
+
+fn checked(name: &str, text: &str) -> Runbook {
+    runbook::check(name, text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
 }
 
 pub fn outcome(state: &State) -> Option<Outcome> {

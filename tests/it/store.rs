@@ -9,8 +9,8 @@ mod trouble;
 use std::sync::Arc;
 
 use lifeboat::{
-    cli::operator::simulated_operator,
     clock::Clock,
+    prove::operator::simulated_operator,
     run::{
         EngineError, Event, RunId, State, TakeOver,
         engine::{self, Directive, Driver, Request},

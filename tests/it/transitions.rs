@@ -48,6 +48,7 @@ fn attempt(with_intent: bool, with_operation: bool) -> Attempt {
         number: 1,
         since: at(0),
         deadline: at(600),
+        window: jiff::SignedDuration::from_secs(600),
         restarts: 0,
         arguments: Arc::new(Map::new()),
         intent: with_intent.then(|| Box::new(intent())),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -18,6 +18,9 @@ pub struct Attempt {
     pub number: u32,
     pub since: Timestamp,
     pub deadline: Timestamp,
+    /// From its beginning to its first deadline: what a change that goes on is given again by whoever resumes it.
+    #[serde(skip)]
+    pub window: SignedDuration,
     /// How often it began anew after a change that a probe settled as not happened.
     #[serde(skip_serializing_if = "is_zero")]
     pub restarts: u32,
@@ -255,8 +258,7 @@ pub(in crate::run) fn settled(
         },
         Verdict::GoesOn { operation } => {
             let operation = operation.clone().or_else(|| attempt.operation.clone());
-            let window = attempt.deadline.duration_since(attempt.since);
-            let deadline = if attempt.deadline > at { attempt.deadline } else { at + window };
+            let deadline = if attempt.deadline > at { attempt.deadline } else { at + attempt.window };
             StepState::Running { attempt: Attempt { deadline, operation, ..attempt }, follow: true }
         }
         Verdict::Failed { error } => StepState::Failed { error: error.clone() },

@@ -177,7 +177,7 @@ fn last_words_that_arrive_late_belong_to_the_run() {
         clock.sleep(Duration::from_secs(16)).await;
         assert_eq!(kept.load().await.unwrap().1.records.len(), before + 1, "the last word has arrived");
         let (sender, directives) = tokio::sync::mpsc::channel(16);
-        let operator = lifeboat::cli::operator::simulated_operator(clock.clone(), sender.clone());
+        let operator = lifeboat::prove::operator::simulated_operator(clock.clone(), sender.clone());
         let next = std::sync::Arc::new(next);
         let attendance = next.attend(sender);
         let driver = lifeboat::run::engine::Driver {

@@ -48,18 +48,19 @@ const WORLD: &[&str] = &[
 
 /// What a layer must never name, whatever for.
 const NEVER: &[(&str, &[&str])] = &[
-    ("runbook", &["action", "azure", "cli", "net", "plan", "report", "run", "sim", "site", "store", "style"]),
-    ("site", &["action", "azure", "cli", "net", "plan", "report", "run", "sim", "store", "style"]),
-    ("style", &["action", "azure", "cli", "net", "plan", "report", "run", "runbook", "sim", "site", "store"]),
-    ("plan", &["azure", "cli", "net", "report", "sim", "store"]),
-    ("run", &["cli", "report", "sim", "store"]),
-    ("store", &["action", "azure", "cli", "report", "sim"]),
-    ("action", &["cli", "report", "store"]),
-    ("azure", &["action", "cli", "plan", "report", "run", "sim", "store", "style"]),
-    ("shared_state", &["action", "cli", "plan", "report", "run", "runbook", "sim", "store", "style"]),
-    ("net", &["action", "azure", "cli", "plan", "report", "run", "runbook", "site", "store", "style"]),
-    ("sim", &["action", "cli", "plan", "report", "run", "store"]),
-    ("report", &["action", "azure", "cli", "net", "sim", "store"]),
+    ("runbook", &["action", "azure", "cli", "net", "plan", "prove", "report", "run", "sim", "site", "store", "style"]),
+    ("site", &["action", "azure", "cli", "net", "plan", "prove", "report", "run", "sim", "store", "style"]),
+    ("style", &["action", "azure", "cli", "net", "plan", "prove", "report", "run", "runbook", "sim", "site", "store"]),
+    ("plan", &["azure", "cli", "net", "prove", "report", "sim", "store"]),
+    ("run", &["cli", "prove", "report", "sim", "store"]),
+    ("store", &["action", "azure", "cli", "prove", "report", "sim"]),
+    ("action", &["cli", "prove", "report", "store"]),
+    ("azure", &["action", "cli", "plan", "prove", "report", "run", "sim", "store", "style"]),
+    ("shared_state", &["action", "cli", "plan", "prove", "report", "run", "runbook", "sim", "store", "style"]),
+    ("net", &["action", "azure", "cli", "plan", "prove", "report", "run", "runbook", "site", "store", "style"]),
+    ("sim", &["action", "cli", "plan", "prove", "report", "run", "store"]),
+    ("report", &["action", "azure", "cli", "net", "prove", "sim", "store"]),
+    ("prove", &["cli"]),
 ];
 
 /// Doors through which a layer looks into another: all that it may name of it.
