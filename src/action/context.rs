@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Others;
@@ -142,6 +143,8 @@ pub struct Call {
     /// The last change that the step announced, perhaps in an earlier attempt: what several requests had found before
     /// the first of them. None while planning.
     pub earlier: Option<Arc<Intent>>,
+    /// When the last request left, in a step that is taken back and whose end nobody was told; none: it was answered.
+    pub unanswered: Option<Timestamp>,
     /// The generation of each target that this process holds, by the target's id; empty while planning, and in worlds
     /// that nobody shares.
     pub fences: Arc<BTreeMap<String, u64>>,

@@ -9,8 +9,9 @@ use super::{
     cname_change::{Change, seconds},
     cname_notes::{About, Before, Content, Fence, Noted, folded, without_notes},
     error,
-    fact::note,
+    fact::{after, note, note_until},
     flip_cname::{MOST_TRIES, no_etag, unreadable},
+    long_change::{SETTLE_INTERVAL, SETTLE_WINDOW},
 };
 use crate::{
     azure::{
@@ -35,6 +36,7 @@ pub async fn undo(
     record: &Recorder,
 ) -> Result<Done, StepError> {
     let previous = Previous::of(change, outputs, call.earlier.as_deref())?;
+    look_for_latecomer(change, &previous, call, context, record).await;
     let mut found = None;
     let put_back = put_back(change, &previous, change.fence(call, context), context, &mut found, record).await;
     put_back.map_err(|mut step| {
@@ -44,6 +46,20 @@ pub async fn undo(
         }
         step
     })
+}
+
+/// A request of which nobody was told the end may arrive after the record was found as it was: it is looked for as long
+/// as that can be, else it would move traffic when nobody looks any more.
+async fn look_for_latecomer(change: &Change, previous: &Previous, call: &Call, context: &Context, record: &Recorder) {
+    let Some(until) = call.unanswered.map(|sent| after(sent, SETTLE_WINDOW)) else { return };
+    while context.clock.now() < until {
+        let look = dns::cname(&context.arm, &change.zone, &change.record).await;
+        if look.is_ok_and(|current| previous.is_ours(change, &current, &context.run)) {
+            return;
+        }
+        note_until(record, format!("a lost change of `{}` may arrive yet", change.record), until);
+        context.clock.sleep(SETTLE_INTERVAL).await;
+    }
 }
 
 /// Whether the record is back, after undoing had failed. Reads only.

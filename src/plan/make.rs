@@ -286,6 +286,7 @@ fn prepare(step: &Step, scope: &Scope, forced: Option<&Forced>) -> Prepared {
         planned: Vec::new(),
         forced: forced.cloned(),
         earlier: None,
+        unanswered: None,
         doubt: None,
         fences: Arc::default(),
     })

@@ -7,7 +7,7 @@ use super::{Commands, Doubt, Standing, story};
 use crate::{
     run::{
         State, StepError, StepState,
-        state::{Attempt, FOUND, StepRecord, Unsettled},
+        state::{Attempt, FOUND, Ruling, StepRecord, Unsettled},
     },
     runbook::{ActionKind, Effect, StepId},
     style::{Symbol, time},
@@ -74,7 +74,7 @@ impl StepView {
             ended_at: record.ended_at,
             elapsed_s: record.started_at.map(|started| until.duration_since(started).as_secs()),
             expected_s: planned.expected.as_secs(),
-            note: note(record, standing),
+            note: decided(state, place).or_else(|| note(record, standing)),
             error: error(&record.state).cloned(),
             unsettled: unsettled(&record.state).cloned(),
             operation: attempt(&record.state).and_then(|attempt| Some(attempt.operation.as_ref()?.url.clone())),
@@ -168,6 +168,19 @@ fn unsettled(state: &StepState) -> Option<&Unsettled> {
         | StepState::Undone
         | StepState::UndoFailed { .. } => None,
     }
+}
+
+/// That a step stands as it does by a person's doing.
+fn decided(state: &State, place: usize) -> Option<String> {
+    let last = state.decided.iter().rev().find(|decided| decided.place == place)?;
+    let stands = match (last.ruling, &state.steps[place].state) {
+        (Ruling::Adopted, StepState::Succeeded { .. }) => "done by hand, adopted",
+        (Ruling::Happened, StepState::Succeeded { .. }) | (Ruling::TakenBack, StepState::Undone) => "a person's word",
+        (Ruling::Skipped | Ruling::Adopted | Ruling::Happened | Ruling::DidNotHappen | Ruling::TakenBack, _) => {
+            return None;
+        }
+    };
+    Some(format!("{stands} by {}: {}", story::person(&last.by), last.reason))
 }
 
 /// Until when something is awaited only matters while somebody waits.

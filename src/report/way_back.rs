@@ -89,10 +89,7 @@ fn left(state: &State, place: usize, undo: bool) -> Option<&'static str> {
         StepState::Failed { .. } | StepState::Waiting { .. } => {
             Some("it failed after it had asked for a change: look at what is there")
         }
-        StepState::Pending { .. }
-        | StepState::Running { .. }
-        | StepState::InDoubt { .. }
-        | StepState::Skipped { .. }
-        | StepState::Undone => None,
+        StepState::Pending { .. } => Some("it was asked for, and not found to be done: look at what is there"),
+        StepState::Running { .. } | StepState::InDoubt { .. } | StepState::Skipped { .. } | StepState::Undone => None,
     }
 }

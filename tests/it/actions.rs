@@ -165,7 +165,7 @@ impl Stage {
 fn call(arguments: Value) -> Call {
     let Value::Object(arguments) = arguments else { panic!("arguments are a map") };
     let (step, fences) = (StepId::new("step"), Arc::default());
-    Call { step, arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None, fences }
+    Call { step, arguments, planned: Vec::new(), forced: None, doubt: None, earlier: None, unanswered: None, fences }
 }
 
 /// What an action told the engine, in order. Everything is durable at once.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     run::{
         Intent, State, StepError, StepState, Verdict, decide,
         inquiry::{Claim, Seen},
+        state::StepRecord,
     },
     runbook::ActionKind,
 };
@@ -35,6 +37,7 @@ impl Subject {
             forced: state.plan.forced.clone(),
             doubt: record.state.doubt().cloned().map(Box::new),
             earlier: record.intended.clone(),
+            unanswered: unanswered(record),
             fences: state.fences.clone(),
         };
         let (intent, operation, outputs) = match &record.state {
@@ -88,4 +91,11 @@ impl Subject {
         };
         Ok(Seen { verdict, outputs, evidence: Value::Null })
     }
+}
+
+/// When a request left of whose end nobody was told: it may arrive yet, while its step is taken back.
+fn unanswered(record: &StepRecord) -> Option<Timestamp> {
+    let half_made = matches!(record.state, StepState::Undoing { outputs: None, .. });
+    let sent = record.sent.as_ref().filter(|_| half_made && record.failure.is_none())?;
+    Some(sent.at)
 }

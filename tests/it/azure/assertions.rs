@@ -250,6 +250,7 @@ async fn perform(kind: ActionKind, arguments: Value, context: &Context) -> Value
         forced: None,
         doubt: None,
         earlier: None,
+        unanswered: None,
         fences: std::sync::Arc::default(),
     };
     let done = action::perform(kind, &call, context, &action::Recorder::new(0, sender)).await;

@@ -119,6 +119,7 @@ async fn every_request_goes_to_hosts_of_its_own_cloud() {
             forced: None,
             doubt: None,
             earlier: None,
+            unanswered: None,
             fences: std::sync::Arc::default(),
         };
         let probe = action::probe(ActionKind::ConfirmOutage, &call, &context).await;

@@ -501,7 +501,20 @@ proptest! {
         let read: Vec<(Timestamp, Event)> = serde_json::from_slice(&written).unwrap();
         let folded = State::fold(read.iter().map(|(at, event)| (*at, event))).unwrap();
         prop_assert_eq!(words(&folded), words(&play.state));
+        let decided = read.iter().filter(|(_, event)| is_a_persons(event)).count();
+        prop_assert_eq!(lifeboat::report::overrides(&folded).len(), decided, "a decision of a person is not shown");
     }
+}
+
+/// What every report has to show, for ever: a step that was skipped, adopted, or settled by somebody's word.
+fn is_a_persons(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::StepSkipped { by: Some(_), .. }
+            | Event::StepAdopted { .. }
+            | Event::StepSettled { word: Some(_), .. }
+            | Event::UndoSucceeded { word: Some(_), .. }
+    )
 }
 
 /// The generator reaches what the property is about; else the property would hold of nothing.

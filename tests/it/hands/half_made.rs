@@ -270,3 +270,47 @@ fn a_half_made_switch_in_doubt_is_settled_before_it_is_taken_back() {
         }
     });
 }
+
+/// What nobody answered and was not seen to have happened is looked for as long as a lost request may arrive.
+#[test]
+fn a_flip_that_was_lost_is_looked_for_before_the_run_ends_undone() {
+    on_paused_clock(async {
+        let text = SWITCHES.split("  - id: private").next().unwrap().to_owned();
+        let parameters = "  private_zone: { type: resource-id }
+  traffic_manager: { type: resource-id }
+  front_door: { type: resource-id }
+  standby: { type: resource-id }
+";
+        let mut stage = Stage::with(Scenario::default(), &text.replace(parameters, ""));
+        // With a crash point between the intent of the flip and its request; after the last append it is over.
+        let whole = {
+            let state = stage.start(None).await.unwrap();
+            assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
+            stage.appends
+        };
+        let mut looked_for = 0;
+        for append in 0..whole - 1 {
+            let mut stage = Stage::with(Scenario::default(), &text.replace(parameters, ""));
+            stage.start(Some(PowerCut { append, bytes: None })).await.unwrap_err();
+            let lost = stage.events().iter().rev().find_map(|event| match event {
+                Event::ChangeIntended { step, .. } => Some(step.as_str() == "flip"),
+                Event::StepSucceeded { .. } => Some(false),
+                _ => None,
+            });
+            let before = stage.clock.now();
+            let Request::Stop { by, abort, reason, undo } = give_up() else { unreachable!() };
+            stage.first = vec![Event::StopRequested { by, abort, reason, undo }];
+            let state = stage.resume(None).await.unwrap();
+            let ended = outcome(&state).unwrap();
+            assert!(matches!(ended, Outcome::Undone | Outcome::Aborted), "{append}: {:?}", state.stopped);
+            let found = stage.world.record("contoso.com", "api-drill").unwrap();
+            assert_eq!(found.target.as_deref(), Some(OLD_TARGET), "{append}");
+            if lost == Some(true) {
+                let waited = stage.clock.now().duration_since(before).as_secs();
+                assert!((90..=130).contains(&waited), "{append}: {waited} s");
+                looked_for += 1;
+            }
+        }
+        assert!(looked_for >= 1, "no flip was cut between its intent and its request");
+    });
+}

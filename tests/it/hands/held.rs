@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lifeboat::{
     azure::{apim, dns},
+    report::Status,
     run::{EngineError, Event, JournalError, Outcome, PowerCut, StepState},
     runbook::ResourceId,
     sim::{Fault, Scenario},
@@ -146,6 +147,10 @@ fn a_flip_that_somebody_did_by_hand_is_adopted_once_it_is_seen() {
         let line = text.lines().nth(1).unwrap();
         assert!(line.contains("step flip was done by hand") && line.contains("ann@here"), "not first:\n{text}");
         assert!(line.contains("done in the portal"), "{line}");
+        let (standing, now) = (Standing::of(&state, Some(false)), stage.clock.now());
+        let status = Status::of(&state, standing, now, &Commands::default());
+        let flip = status.steps.iter().find(|step| step.id.as_str() == "flip").unwrap();
+        assert_eq!(flip.note.as_deref(), Some("done by hand, adopted by ann@here: done in the portal"));
     });
 }
 
