@@ -13,7 +13,8 @@ use jiff::Timestamp;
 /// Where "now" comes from and how long a sleep lasts.
 ///
 /// Resilient against: a laptop that sleeps (wall time is read again at every look),
-/// a paused tokio clock (tests). Not resilient against: wall clocks set back by hand.
+/// a paused tokio clock (tests), wall clocks that are set while it sleeps for a duration. Not resilient against: wall
+/// clocks set back while it waits for a point of time.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's wall clock.
@@ -82,8 +83,13 @@ impl Clock {
     /// machine's own timer, which nobody can set back.
     pub fn since(&self, moment: &Moment) -> Duration {
         let wall = Duration::try_from(self.now().duration_since(moment.wall)).unwrap_or_default();
-        let machine = tokio_now().saturating_duration_since(moment.machine).mul_f64(self.speed());
-        wall.max(machine)
+        wall.max(self.watched_since(moment))
+    }
+
+    /// How long ago it was by the machine's own timer alone, which nobody can set forward: what another process had at
+    /// least.
+    pub fn watched_since(&self, moment: &Moment) -> Duration {
+        tokio_now().saturating_duration_since(moment.machine).mul_f64(self.speed())
     }
 
     /// Simulated seconds per real second; 1 outside the simulator.
@@ -104,10 +110,16 @@ impl Clock {
         duration.mul_f64(self.speed())
     }
 
-    /// Cancel safe.
+    /// Until so much has passed by [`Self::since`]: a wall clock that is set back makes it no longer. Cancel safe.
     pub async fn sleep(&self, duration: Duration) {
-        let until = self.now() + jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX);
-        self.sleep_until(until).await;
+        let begin = self.moment();
+        loop {
+            let left = duration.saturating_sub(self.since(&begin));
+            if left.is_zero() {
+                return;
+            }
+            self.nap(left).await;
+        }
     }
 
     /// Waits as long as an answer of the network is waited for. Cancel safe. Simulated time may be fast, but sockets and
@@ -125,18 +137,22 @@ impl Clock {
     }
 
     /// Cancel safe. Returns at once when `until` has passed.
-    #[expect(clippy::disallowed_methods, reason = "the one door to timers")]
     pub async fn sleep_until(&self, until: Timestamp) {
         loop {
             let left = until.duration_since(self.now());
             if left <= jiff::SignedDuration::ZERO {
                 return;
             }
-            let left = Duration::try_from(left).expect("positive, seen above");
-            // A timer of tokio has millisecond grain; one more than asked makes the loop end.
-            let nap = self.real(left).min(LONGEST_SLEEP).max(Duration::from_millis(1));
-            tokio::time::sleep(nap).await;
+            self.nap(Duration::try_from(left).expect("positive, seen above")).await;
         }
+    }
+
+    /// A part of what is left to sleep.
+    #[expect(clippy::disallowed_methods, reason = "the one door to timers")]
+    async fn nap(&self, left: Duration) {
+        // A timer of tokio has millisecond grain; one more than asked makes the loop end.
+        let nap = self.real(left).min(LONGEST_SLEEP).max(Duration::from_millis(1));
+        tokio::time::sleep(nap).await;
     }
 }
 
@@ -148,4 +164,28 @@ fn wall_now() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "the one door to tokio's clock")]
 fn tokio_now() -> tokio::time::Instant {
     tokio::time::Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokio's paused clock runs ahead of the wall's, as if the wall's had been set back.
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_lasts_no_longer_when_the_wall_clock_is_set_back() {
+        let test = Clock::starting_at(Clock::Wall.now());
+        tokio::select! {
+            () = Clock::Wall.sleep(Duration::from_hours(1)) => {}
+            () = test.sleep(Duration::from_hours(2)) => panic!("it waits for the wall clock"),
+        }
+    }
+
+    /// The paused machine stands still while the wall's clock leaps.
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_leaps_is_no_time_that_was_watched() {
+        let clock = Clock::scaled(1e6);
+        let moment = clock.moment();
+        while clock.since(&moment) < Duration::from_secs(15) {}
+        assert_eq!(clock.watched_since(&moment), Duration::ZERO);
+    }
 }

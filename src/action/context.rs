@@ -36,6 +36,8 @@ pub struct Context {
     pub outside: Outside,
     /// For relative paths of `command` and secret files.
     pub directory: PathBuf,
+    /// What is looked at was sent by another process: its clock may be of another machine, and is not compared with.
+    pub after_another: bool,
 }
 
 impl Context {
@@ -89,6 +91,7 @@ impl Context {
             others: Others::default(),
             outside: Outside::Real,
             directory,
+            after_another: false,
         })
     }
 
@@ -109,6 +112,13 @@ impl Context {
         });
         self.arm = self.arm.gated(gate.clone());
         self.blobs = self.blobs.gated(gate);
+        self
+    }
+
+    /// The same world for a look at what another process sent, or not.
+    #[must_use]
+    pub fn after_another(mut self, after_another: bool) -> Self {
+        self.after_another = after_another;
         self
     }
 

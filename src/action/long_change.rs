@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context,
+    fact::after,
     storage_reach::{Reach, planned_access},
 };
 use crate::{
@@ -46,6 +47,12 @@ const BUSY_INTERVAL: Duration = Duration::from_secs(30);
 pub const SETTLE_WINDOW: Duration = Duration::from_mins(2);
 /// Between two looks at what might yet begin: eight of them fit the window.
 pub const SETTLE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Until when a request can still be acted on. `sent_at`: by the clock of whoever sent it, if that is known.
+pub fn latest_effect(context: &Context, sent_at: Option<Timestamp>) -> Timestamp {
+    let sent_at = sent_at.filter(|_| !context.after_another).unwrap_or_else(|| context.clock.now());
+    after(sent_at, SETTLE_WINDOW)
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {

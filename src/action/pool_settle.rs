@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Call, Context, Done, Recorder, adoption, error,
-    fact::{after, note},
-    long_change::{SETTLE_INTERVAL, SETTLE_WINDOW},
+    fact::note,
+    long_change::{SETTLE_INTERVAL, latest_effect},
     pool::{Before, PoolChange, Seen, Settings, folded, quoted, settings_in, told_apart},
     pool_azure::{Ended, watch},
     pool_change::{failed, read, unreadable},
@@ -119,7 +119,7 @@ pub async fn settle(
 /// Reads until the last request is seen to have been acted on, or can no longer be: what arrived after a run was given
 /// up would move traffic when nobody looks any more.
 async fn look_for(change: &PoolChange, context: &Context, before: &Before) -> Result<Seen, AzureError> {
-    let until = after(before.sent_at.unwrap_or_else(|| context.clock.now()), SETTLE_WINDOW);
+    let until = latest_effect(context, before.sent_at);
     loop {
         let looked = change.pool.read(&context.arm).await;
         let is_told = looked.as_ref().is_ok_and(|seen| {

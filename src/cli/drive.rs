@@ -71,6 +71,7 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
     }
     let driver = Driver {
         claim: Some(claim.number),
+        quiet_from: claim.quiet_from,
         take_over,
         fences: Arc::new(fences),
         first,

@@ -95,6 +95,7 @@ impl From<StoreError> for Failure {
             | StoreError::Superseded { .. }
             | StoreError::Damaged { .. }
             | StoreError::RunExists(_)
+            | StoreError::NotBegun(_)
             | StoreError::Driven { .. }
             | StoreError::TargetHeld { .. }
             | StoreError::Journal(_)

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     action::{Others, Unfinished},
-    run::{RunId, State},
+    run::{JournalError, RunId, State},
     runbook::{ActionKind, ResourceId},
     store::{Kept, Store, StoreError},
 };
@@ -22,7 +22,12 @@ async fn unfinished(store: &Store, own: Option<&RunId>) -> Result<Vec<Unfinished
     let ended = store.rows_of_ended().await?;
     let other = |kept: &Kept| Some(kept.run()) != own && !ended.contains_key(kept.run());
     for kept in store.list().await?.into_iter().filter(other) {
-        let (state, _) = kept.load().await?;
+        let state = match kept.load().await {
+            Ok((state, _)) => state,
+            // It never began, or is beginning: as a plan, it is no run yet.
+            Err(StoreError::Journal(JournalError::Empty { .. })) => continue,
+            Err(error) => return Err(error),
+        };
         if !state.is_over() {
             found.push(needs(&state));
         }

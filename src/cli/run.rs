@@ -72,8 +72,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     }
     let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by: session.machine.user.clone() };
     let at = scene.clock.now();
-    let mut journal = claim.journal(None).await?;
-    journal.append(at, std::slice::from_ref(&planned)).await.map_err(StoreError::from)?;
+    let journal = claim.begin(at, &planned).await?;
     let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
     let operator = simulated && arguments.consent.yes;
     let first = confirmed.into_iter().collect();

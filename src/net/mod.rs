@@ -17,3 +17,4 @@ pub use http::{
 };
 pub use listing::{ListingRefused, listing_refused};
 pub use objects::{ObjectError, Objects};
+pub use real_http::CONNECT_TIMEOUT;

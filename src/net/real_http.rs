@@ -32,7 +32,7 @@ use super::{
 };
 
 /// Longest for a name, a TCP connection and its TLS handshake: a dead region swallows packets, and a second address may answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Idle connections for reads are kept this long: shorter than the four minutes of Azure's load balancers.
 const IDLE: Duration = Duration::from_secs(30);
 /// Idle connections for reads to one host: a run in an object store is loaded by so many reads at once, and each wants

@@ -113,6 +113,8 @@ pub struct Driver {
     pub claim: Option<u64>,
     /// Taken from a process that may still live.
     pub take_over: Option<TakeOver>,
+    /// Of its claim: see [`State::owes_quiet`].
+    pub quiet_from: Option<u64>,
     /// The generation of each target that it holds, by the target's id.
     pub fences: Arc<BTreeMap<String, u64>>,
     /// Events to write before the first step, such as the confirmation of a person.
@@ -123,7 +125,7 @@ impl Driver {
     /// Who needs no store.
     pub fn new(by: Person, pid: u32, version: impl Into<String>) -> Self {
         let (version, fences) = (version.into(), Arc::default());
-        Self { by, pid, version, claim: None, take_over: None, fences, first: Vec::new() }
+        Self { by, pid, version, claim: None, take_over: None, quiet_from: None, fences, first: Vec::new() }
     }
 }
 
@@ -216,9 +218,10 @@ impl Engine {
     }
 
     fn take_up(&mut self, driver: Driver) -> Result<(), EngineError> {
-        let Driver { by, pid, version, claim, take_over, fences, first } = driver;
-        let quiet = self.context.clock.simulated(QUIET);
-        let quiet_until = take_over.as_ref().map(|_| self.context.clock.now() + signed(quiet));
+        let Driver { by, pid, version, claim, take_over, quiet_from, fences, first } = driver;
+        let quiet = signed(self.context.clock.simulated(QUIET));
+        let owed = take_over.is_some() || self.state.owes_quiet(quiet_from);
+        let quiet_until = owed.then(|| self.context.clock.now() + quiet);
         let generation = self.state.generation + 1;
         self.take(Event::DriverAttached { generation, by, pid, version, claim, take_over, quiet_until, fences })?;
         first.into_iter().try_for_each(|event| self.take(event))
@@ -373,8 +376,12 @@ impl Engine {
     fn spawn(&mut self, place: usize, task: Task) {
         let number = self.next_task;
         self.next_task += 1;
-        let Subject { kind, call, intent, operation, outputs } = Subject::of(&self.state, place);
-        let context = self.context.clone();
+        let subject = Subject::of(&self.state, place);
+        let Subject { kind, call, intent, operation, outputs, sent_elsewhere } = subject;
+        let context = match sent_elsewhere {
+            true => Arc::new(Context::clone(&self.context).after_another(true)),
+            false => self.context.clone(),
+        };
         let record = Recorder::new(number, self.sender.clone()).under(self.journal.lease().clone());
         let mut last_word = LastWord { task: number, sender: self.sender.clone(), said: false };
         let future = async move {

@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Person;
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    net::CONNECT_TIMEOUT,
+};
 
 /// A driver says that it lives this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -23,9 +26,13 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A driver counts itself entitled for so long after the start of its last heartbeat: two of them may go missing.
 pub const LEASE: Duration = Duration::from_secs(10);
 
-/// After a take-over nothing in doubt is judged for so long: the other's entitlement, and the time that a request
-/// takes to arrive.
-pub const QUIET: Duration = Duration::from_secs(15);
+/// After a take-over nothing in doubt is judged for so long: the other's entitlement, which is looked at before its
+/// request's connection is made, that connection, and the time that the request takes to arrive.
+pub const QUIET: Duration =
+    Duration::from_secs(LEASE.as_secs() + CONNECT_TIMEOUT.as_secs() + LONGEST_ARRIVAL.as_secs());
+
+/// A request that left this machine has reached Azure, or never will.
+const LONGEST_ARRIVAL: Duration = Duration::from_secs(5);
 
 /// Who drives a run, or drove it; the content of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,5 +129,15 @@ impl Lease {
             }
             let _never_closed = changes.changed().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_takes_over_waits_until_a_request_that_may_leave_has_connected() {
+        assert!(QUIET > LEASE + CONNECT_TIMEOUT, "{QUIET:?}");
     }
 }

@@ -45,6 +45,8 @@ pub struct State {
     pub driver: Option<Person>,
     /// Process that drives, or drove last.
     pub pid: u32,
+    /// Number of its claim in the store; none without one.
+    pub claim: Option<u64>,
     /// This drive was taken from a process that may still live.
     pub take_over: Option<TakeOver>,
     /// Until then nothing is settled or undone: the driver before may still send what it had announced.
@@ -153,6 +155,7 @@ impl State {
             generation: 0,
             driver: None,
             pid: 0,
+            claim: None,
             take_over: None,
             quiet_until: None,
             fences: Arc::default(),
@@ -187,6 +190,14 @@ impl State {
 
     pub fn place(&self, step: &StepId) -> Option<usize> {
         self.index.get(step).copied()
+    }
+
+    /// Whether whoever drives next leaves alone for a while what is in doubt: the one before it may still send what it had
+    /// announced. `quiet_from`: from which claim on that is so, if nobody has attached as that one or a later one.
+    pub fn owes_quiet(&self, quiet_from: Option<u64>) -> bool {
+        let is_first = quiet_from.is_some_and(|from| self.claim.is_none_or(|claim| claim < from));
+        // Both by the clock of whoever drove last: it went before its time was over.
+        is_first || self.quiet_until.is_some_and(|until| self.last_event_at < until)
     }
 
     pub fn planned(&self, place: usize) -> &PlannedStep {

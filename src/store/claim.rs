@@ -6,10 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Kept, StoreError, directory::Lock};
 use crate::run::{
-    Journal, JournalError,
+    Event, Journal, JournalError,
     journal::{Loaded, Succession},
     lease::{Holder, Lease},
 };
@@ -24,6 +25,19 @@ pub struct Heard {
     pub at: Option<Timestamp>,
     /// It may live: it has not said goodbye, and nobody knows that it died.
     pub lives: bool,
+    /// See [`Claimed::quiet_from`].
+    pub(super) quiet_from: Option<u64>,
+}
+
+/// What a claim says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Claimed {
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// The claim with this number was made while a process before it might still send what it had announced. Whoever
+    /// claims later inherits this: nobody knows here whether anybody kept quiet for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_from: Option<u64>,
 }
 
 /// The right to drive a run, until somebody claims the next number.
@@ -35,6 +49,9 @@ pub struct Claim {
     pub holder: Holder,
     /// Who drove and had not gone when this was claimed.
     pub over: Option<Holder>,
+    /// For [`State::owes_quiet`](crate::run::State::owes_quiet): from which claim on whoever attaches must leave alone
+    /// for a while what is in doubt.
+    pub quiet_from: Option<u64>,
     pub(super) lease: Lease,
     pub(super) hold: Hold,
 }
@@ -52,6 +69,18 @@ impl Claim {
     /// The run's journal: new, or after what was loaded under this claim.
     pub async fn journal(&self, loaded: Option<&Loaded>) -> Result<Journal, StoreError> {
         self.kept.journal(self, loaded).await
+    }
+
+    /// Begins the run with its first record, which is durable when this returns. Whoever takes a target from a run that
+    /// has no record yet claims that run first, so the look after the record says whether the targets are still its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`]: they are not, and nothing may be started.
+    pub async fn begin(&self, at: Timestamp, planned: &Event) -> Result<Journal, StoreError> {
+        let mut journal = self.journal(None).await?;
+        journal.append(at, std::slice::from_ref(planned)).await?;
+        self.look().await?;
+        Ok(journal)
     }
 
     /// What whoever drives under this claim counts on.

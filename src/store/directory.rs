@@ -4,6 +4,7 @@
 //! <root>/runs/<run>/journal.jsonl        the run
 //!                   drivers/000001.json  who claimed it, first to last; the last one drives
 //!                   drivers/<nonce>.lock held by the process of a claim: the system frees it however that dies
+//!                   driver.lock          held by a lifeboat from before there were claims
 //!                   inbox/               requests of other terminals to that process
 //!                   world.json           the simulator's world, for simulated runs
 //! <root>/targets/<digest>.json           which run holds a service or a record
@@ -13,10 +14,7 @@ mod claims;
 mod files;
 mod targets;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use super::{
     Claim, StoreError,
@@ -25,7 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     run::{
-        Journal, RunId,
+        Journal, JournalError, RunId,
         journal::{self, Loaded, sync_directory},
         lease::Holder,
     },
@@ -67,7 +65,10 @@ impl Root {
         match create_private(&directory.path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::RunExists(run.clone()));
+                return Err(match directory.load_begun()? {
+                    Some(_) => StoreError::RunExists(run.clone()),
+                    None => StoreError::NotBegun(run.clone()),
+                });
             }
             Err(source) => return Err(io_error("create", directory.path, source)),
         }
@@ -119,17 +120,26 @@ impl RunDirectory {
         Ok(journal::load(&self.journal_path())?)
     }
 
-    /// A process that drove before this one may still write to the file that it has open. Over a living one the journal
-    /// goes on in a copy, which that process does not know.
+    /// None: it has no record yet, and perhaps never will.
+    fn load_begun(&self) -> Result<Option<Loaded>, StoreError> {
+        if !self.journal_path().is_file() {
+            return Ok(None);
+        }
+        match self.load() {
+            Ok(loaded) => Ok(Some(loaded)),
+            Err(StoreError::Journal(JournalError::Empty { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A process that drove before this one may still write to the file that it has open. What was claimed from a living
+    /// one goes on in a copy, which that process does not know: see [`Self::claim`].
     pub(super) async fn journal(&self, claim: &Claim, loaded: Option<&Loaded>) -> Result<Journal, StoreError> {
         let path = self.journal_path();
         let Some(loaded) = loaded else {
             let journal = Journal::create(&path)?;
             return Ok(journal.under(claim.lease().clone(), claim.succession()));
         };
-        if claim.over.is_some() {
-            replace_by_copy(&path).map_err(|source| io_error("copy", &path, source))?;
-        }
         let file = Journal::reopen(&path, loaded)?;
         // Open before this look: whoever claims the run from here on copies this file or a later one.
         if let Some(to) = claim.succession().look().await? {
@@ -138,9 +148,4 @@ impl RunDirectory {
         let journal = file.cut_torn_line(loaded)?;
         Ok(journal.under(claim.lease().clone(), claim.succession()))
     }
-}
-
-/// Another file with the same content takes the name.
-fn replace_by_copy(path: &Path) -> io::Result<()> {
-    write_private(path, &std::fs::read(path)?)
 }

@@ -25,6 +25,8 @@ pub enum StoreError {
     NoSuchRun { run: String, place: String },
     #[error("there is a run `{0}` already")]
     RunExists(RunId),
+    #[error("there is a run `{0}` already, and it has no record yet")]
+    NotBegun(RunId),
     #[error("run `{run}` is being driven by {}", heard.sentence())]
     Driven { run: RunId, heard: Box<Heard> },
     #[error("run `{run}` was taken over by {to}")]
@@ -55,6 +57,10 @@ impl StoreError {
             }
             Self::NoSuchRun { .. } => "`lifeboat runs` lists them; --state or --site names another place".to_owned(),
             Self::RunExists(run) => format!("`lifeboat resume {run}` goes on with it; or choose another --run-id"),
+            Self::NotBegun(_) => {
+                "if nobody is beginning it right now, its process ended before its first record: choose another --run-id"
+                    .to_owned()
+            }
             Self::Driven { run, .. } => format!(
                 "`lifeboat status {run}` shows it; stop that process first, it detaches and loses nothing; if it cannot \
                  be reached, `lifeboat resume {run} --take-over --reason TEXT` goes on here"

@@ -66,15 +66,16 @@ impl Shelf {
 
     pub(super) async fn begin(&self, run: &RunId, holder: &Holder) -> Result<Claim, StoreError> {
         let objects = self.run(run.clone());
-        match objects.claim_number(1, holder, None).await? {
+        match objects.claim_number(1, holder, None, None).await? {
             Some(claim) => Ok(claim),
-            None => Err(StoreError::RunExists(run.clone())),
+            None if objects.has_begun().await? => Err(StoreError::RunExists(run.clone())),
+            None => Err(StoreError::NotBegun(run.clone())),
         }
     }
 
     pub(super) async fn open(&self, run: &str) -> Result<RunObjects, StoreError> {
         let objects = self.run(RunId(run.into()));
-        if objects.journal.read(&journal::object_name(0)).await?.is_none() {
+        if !objects.has_begun().await? {
             return Err(StoreError::NoSuchRun { run: run.to_owned(), place: self.objects.shown("") });
         }
         Ok(objects)
@@ -88,6 +89,11 @@ impl Shelf {
 }
 
 impl RunObjects {
+    /// Its first record is there.
+    async fn has_begun(&self) -> Result<bool, StoreError> {
+        Ok(self.journal.read(&journal::object_name(0)).await?.is_some())
+    }
+
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
         Ok(journal::load_objects(&self.journal).await?)
     }

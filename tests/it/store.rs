@@ -2,11 +2,12 @@
 //! may not any more, and that nothing happens twice.
 
 mod driving;
+mod fencing;
 mod journals;
 mod media;
 mod trouble;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use lifeboat::{
     clock::Clock,
@@ -31,20 +32,25 @@ pub struct Place {
     pub store: Store,
     /// What a shared store's bytes lie in.
     pub memory: Arc<Bucket>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Place {
     pub fn shared(clock: &Clock) -> Self {
         let (memory, directory) = (Arc::new(Bucket::new(clock.clone())), tempfile::tempdir().unwrap());
         let store = Store::objects(memory.clone(), "team/dr", "memory://team/dr", clock.clone());
-        Self { store, memory, _directory: directory }
+        Self { store, memory, directory }
     }
 
     pub fn directory(clock: &Clock) -> Self {
         let (memory, directory) = (Arc::new(Bucket::new(clock.clone())), tempfile::tempdir().unwrap());
         let store = Store::directory(directory.path().join("state"), clock.clone());
-        Self { store, memory, _directory: directory }
+        Self { store, memory, directory }
+    }
+
+    /// Where a run lies in a directory.
+    pub fn run(&self, run: &str) -> PathBuf {
+        self.directory.path().join("state/runs").join(run)
     }
 
     pub fn both(clock: &Clock) -> [Self; 2] {
@@ -61,11 +67,15 @@ pub fn run_id() -> RunId {
     RunId("test-run".into())
 }
 
+/// The first record of a run.
+pub async fn planned(stage: &Stage, name: &str) -> Event {
+    Event::Planned { run: run_id(), plan: Arc::new(stage.plan().await), by: person(name) }
+}
+
 /// The plan of a stage as the first record of a new run.
 pub async fn begin(stage: &Stage, store: &Store, name: &str) -> Claim {
     let claim = store.begin(&run_id(), &holder(name)).await.unwrap();
-    let planned = Event::Planned { run: run_id(), plan: Arc::new(stage.plan().await), by: person(name) };
-    claim.journal(None).await.unwrap().append(stage.clock.now(), &[planned]).await.unwrap();
+    claim.begin(stage.clock.now(), &planned(stage, name).await).await.unwrap();
     claim
 }
 
@@ -83,7 +93,8 @@ pub async fn drive(stage: &Stage, claim: Claim, reason: Option<&str>) -> Result<
     let take_over =
         claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason: reason.into() });
     let by = claim.holder.by.clone();
-    let driver = Driver { claim: Some(claim.number), take_over, ..Driver::new(by, 7, "test") };
+    let driver =
+        Driver { claim: Some(claim.number), take_over, quiet_from: claim.quiet_from, ..Driver::new(by, 7, "test") };
     let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
     attendance.end().await;
     Arc::try_unwrap(claim).unwrap().leave().await;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Before, Change, ChangeKind, SETTLE_INTERVAL, SETTLE_WINDOW, Sign, watches_service};
+use super::{Before, Change, ChangeKind, SETTLE_INTERVAL, Sign, latest_effect, watches_service};
 use crate::{
     action::{Context, fact::after, standing::Standing},
     azure::{
@@ -46,7 +46,7 @@ pub async fn settle(
     }
     let now = context.clock.now();
     // One more look than none, also when the request is long past.
-    let until = after(before.sent_at, SETTLE_WINDOW).max(after(now, SETTLE_INTERVAL));
+    let until = latest_effect(context, Some(before.sent_at)).max(after(now, SETTLE_INTERVAL));
     let mut told = false;
     let own = operation.filter(|operation| !watches_service(operation, &context.arm, change.service));
     if let Some(operation) = own {

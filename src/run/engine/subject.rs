@@ -25,6 +25,8 @@ pub struct Subject {
     pub operation: Option<Operation>,
     /// Of a step that is being taken back; none when it never came to its end.
     pub outputs: Option<Arc<Map<String, Value>>>,
+    /// Its last request was sent by another process than the one that drives.
+    pub sent_elsewhere: bool,
 }
 
 impl Subject {
@@ -53,11 +55,20 @@ impl Subject {
             | StepState::Skipped { .. }
             | StepState::Undone => (None, None, None),
         };
-        Self { kind: planned.action, call, intent, operation, outputs }
+        let sent_elsewhere = record.sent.as_ref().is_some_and(|sent| sent.generation != state.generation);
+        Self { kind: planned.action, call, intent, operation, outputs, sent_elsewhere }
+    }
+
+    /// The same step for a process that does not drive: whatever was sent, another one sent it.
+    #[must_use]
+    pub fn from_outside(mut self) -> Self {
+        self.sent_elsewhere = true;
+        self
     }
 
     /// Looks at the world for a person's claim. Reads only. What cannot be read cannot be told.
     pub async fn look(&self, claim: Claim, context: &Context) -> Seen {
+        let context = &context.clone().after_another(self.sent_elsewhere);
         let looked = match claim {
             Claim::Done => action::adopt(self.kind, &self.call, context).await,
             Claim::Happened | Claim::DidNotHappen => self.settle(context).await,

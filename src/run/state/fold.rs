@@ -23,10 +23,12 @@ impl State {
         }
         match event {
             Event::Planned { .. } => return Err(Illegal::run("a second plan", event)),
-            Event::DriverAttached { generation, by, pid, take_over, quiet_until, fences, .. } => {
+            Event::DriverAttached { generation, by, pid, claim, take_over, quiet_until, fences, .. } => {
                 self.attach(*generation, by, event)?;
-                self.pid = *pid;
-                (self.take_over, self.quiet_until) = (take_over.clone(), *quiet_until);
+                // What is still owed outlives whoever did not mention it.
+                let owed = self.quiet_until.filter(|_| self.owes_quiet(None));
+                self.quiet_until = (*quiet_until).or(owed);
+                (self.pid, self.claim, self.take_over) = (*pid, *claim, take_over.clone());
                 self.fences = fences.clone();
             }
             Event::Confirmed { by, what } => self.confirmed = Some((by.clone(), what.clone())),

@@ -11,14 +11,18 @@ use jiff::Timestamp;
 
 use super::{
     RunDirectory,
-    files::{create_file, make_private, read_limited},
+    files::{create_file, make_private, read_limited, write_private},
 };
 use crate::{
     run::{
         journal::sync_directory,
         lease::{Holder, Lease},
     },
-    store::{Claim, Heard, Kept, StoreError, claim::Hold, error::io_error},
+    store::{
+        Claim, Heard, Kept, StoreError,
+        claim::{Claimed, Hold},
+        error::io_error,
+    },
 };
 
 /// Longest claim that is read.
@@ -77,6 +81,15 @@ fn number(name: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
+/// Another file with the same content takes the name; none by that name is fine.
+fn replace_by_copy(path: &Path) -> io::Result<()> {
+    match std::fs::read(path) {
+        Ok(bytes) => write_private(path, &bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl RunDirectory {
     fn drivers(&self) -> PathBuf {
         self.path.join("drivers")
@@ -94,68 +107,99 @@ impl RunDirectory {
 
     /// The last claim.
     pub(in crate::store) fn driver(&self) -> Result<Option<Heard>, StoreError> {
+        if let Some(older) = self.older_driver()? {
+            return Ok(Some(older));
+        }
+        self.claims()?.last().map(|last| self.heard(*last)).transpose()
+    }
+
+    /// The numbers of all claims, in order.
+    fn claims(&self) -> Result<Vec<u64>, StoreError> {
         let directory = self.drivers();
         let entries = match std::fs::read_dir(&directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(io_error("read", directory, source)),
         };
-        let mut last = None;
+        let mut claims = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|source| io_error("read", &directory, source))?;
-            last = last.max(entry.file_name().to_str().and_then(number));
+            claims.extend(entry.file_name().to_str().and_then(number));
         }
-        let Some(claim) = last else { return Ok(None) };
+        claims.sort_unstable();
+        Ok(claims)
+    }
+
+    fn heard(&self, claim: u64) -> Result<Heard, StoreError> {
         let path = self.claim_path(claim);
         let unreadable = |source| io_error("read", &path, source);
-        let holder: Holder = serde_json::from_slice(&read_limited(&path, LARGEST).map_err(unreadable)?)
+        let Claimed { holder, quiet_from } = serde_json::from_slice(&read_limited(&path, LARGEST).map_err(unreadable)?)
             .map_err(|error| StoreError::Damaged { place: path.display().to_string(), what: error.to_string() })?;
         let heard = path.metadata().and_then(|known| known.modified()).map_err(unreadable)?;
         let lives = is_held(&self.lock_path(&holder)).map_err(unreadable)?;
-        Ok(Some(Heard { claim, holder, at: Timestamp::try_from(heard).ok(), lives }))
+        Ok(Heard { claim, holder, at: Timestamp::try_from(heard).ok(), lives, quiet_from })
     }
 
+    /// A process that drives by a lock of its own, and knows nothing of claims: it cannot be taken over.
+    fn older_driver(&self) -> Result<Option<Heard>, StoreError> {
+        let path = self.path.join("driver.lock");
+        let unreadable = |source| io_error("read", &path, source);
+        if !is_held(&path).map_err(unreadable)? {
+            return Ok(None);
+        }
+        let holder: Holder = serde_json::from_slice(&read_limited(&path, LARGEST).map_err(unreadable)?)
+            .map_err(|error| StoreError::Damaged { place: path.display().to_string(), what: error.to_string() })?;
+        Ok(Some(Heard { claim: 0, holder, at: None, lives: true, quiet_from: None }))
+    }
+
+    /// Where a process that claimed earlier lives, whichever it is, the journal goes on in a copy, which that one does
+    /// not know. What it had acknowledged before the claim is in the copy.
     pub(in crate::store) fn claim(&self, holder: &Holder, take_over: bool) -> Result<Claim, StoreError> {
         let drivers = self.drivers();
         make_private(&drivers)?;
         let path = self.lock_path(holder);
         let lock = Lock::new(path.clone()).map_err(|source| io_error("lock", path, source))?;
-        loop {
-            let last = self.driver()?;
-            let lives = last.as_ref().filter(|last| last.lives);
-            if let Some(heard) = lives
-                && !take_over
-            {
-                return Err(StoreError::Driven { run: self.run.clone(), heard: Box::new(heard.clone()) });
-            }
-            let over = lives.map(|heard| heard.holder.clone());
-            let number = last.map_or(1, |last| last.claim + 1);
-            let path = self.claim_path(number);
-            let lease = Lease::beginning(self.clock.clone());
-            let claim = self.put_claim(&path, holder).map_err(|source| io_error("write", &path, source))?;
-            // Taken by somebody else meanwhile: look again.
-            let Some(claim) = claim else { continue };
-            let kept = Kept::Directory(self.clone());
-            let hold = Hold::Files { _lock: lock, claim };
-            return Ok(Claim { kept, number, holder: holder.clone(), over, lease, hold });
+        // One at a time: the slower one of two copies would take away what was written to the faster one.
+        let guard = drivers.join("guard.lock");
+        let _guard = Lock::guard(&guard).map_err(|source| io_error("lock", guard, source))?;
+        if let Some(older) = self.older_driver()? {
+            return Err(StoreError::Driven { run: self.run.clone(), heard: Box::new(older) });
         }
+        let heard: Vec<Heard> =
+            self.claims()?.into_iter().map(|claim| self.heard(claim)).collect::<Result<_, StoreError>>()?;
+        let last = heard.last();
+        if let Some(heard) = last.filter(|last| last.lives && !take_over) {
+            return Err(StoreError::Driven { run: self.run.clone(), heard: Box::new(heard.clone()) });
+        }
+        let number = last.map_or(1, |last| last.claim + 1);
+        // Whoever took the run from it may have gone again without a word.
+        let over = heard.iter().rev().find(|heard| heard.lives).map(|heard| heard.holder.clone());
+        let quiet_from = over.as_ref().map(|_| number).or(last.and_then(|last| last.quiet_from));
+        let claimed = Claimed { holder: holder.clone(), quiet_from };
+        let path = self.claim_path(number);
+        let lease = Lease::beginning(self.clock.clone());
+        let claim = self.put_claim(&path, &claimed).map_err(|source| io_error("write", &path, source))?;
+        if over.is_some() {
+            let journal = self.journal_path();
+            replace_by_copy(&journal).map_err(|source| io_error("copy", journal, source))?;
+        }
+        let kept = Kept::Directory(self.clone());
+        let hold = Hold::Files { _lock: lock, claim };
+        Ok(Claim { kept, number, holder: claimed.holder, over, quiet_from, lease, hold })
     }
 
-    /// The claim's file, if nobody else has that number.
-    fn put_claim(&self, path: &Path, holder: &Holder) -> io::Result<Option<File>> {
-        let temporary = self.lock_path(holder).with_extension("new");
+    /// The claim's file. Under the guard nobody else takes its number.
+    fn put_claim(&self, path: &Path, claimed: &Claimed) -> io::Result<File> {
+        let temporary = self.lock_path(&claimed.holder).with_extension("new");
         let mut file = create_file(&temporary)?;
         let put = (|| {
-            file.write_all(&serde_json::to_vec(holder)?)?;
+            file.write_all(&serde_json::to_vec(claimed)?)?;
             file.sync_all()?;
-            match std::fs::hard_link(&temporary, path) {
-                Ok(()) => sync_directory(&self.drivers()).map(|()| true),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(error) => Err(error),
-            }
+            std::fs::hard_link(&temporary, path)?;
+            sync_directory(&self.drivers())
         })();
         std::fs::remove_file(&temporary)?;
-        Ok(put?.then_some(file))
+        put.map(|()| file)
     }
 
     /// Last heard of now.

@@ -71,10 +71,9 @@ impl Root {
     fn unfinished(&self, held: &Held) -> Result<Option<String>, StoreError> {
         let directory = self.run(RunId(held.run.0.clone()));
         let driver = directory.driver()?;
-        if !directory.journal_path().is_file() {
+        let Some(loaded) = directory.load_begun()? else {
             return Ok(driver.filter(|driver| driver.lives).map(|driver| format!("begun by {}", driver.holder)));
-        }
-        let loaded = directory.load()?;
+        };
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event)))
             .map_err(|source| StoreError::Illegal { run: held.run.clone(), source })?;
         Ok(held.why(&state, driver.as_ref()))

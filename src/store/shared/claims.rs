@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         Claim, Heard, Kept, StoreError,
-        claim::Hold,
+        claim::{Claimed, Hold},
         inbox::{self, Taken},
     },
 };
@@ -75,13 +75,13 @@ impl RunObjects {
     /// A claim, and when it was last heard.
     async fn heard(&self, claim: u64) -> Result<Heard, StoreError> {
         let (claimed, heard) = (claim_name(claim), heard_name(claim));
-        let (claimed, heard) = tokio::try_join!(self.read::<Holder>(&claimed), self.read::<Heartbeat>(&heard))?;
-        let holder = claimed.ok_or_else(|| StoreError::Damaged {
+        let (claimed, heard) = tokio::try_join!(self.read::<Claimed>(&claimed), self.read::<Heartbeat>(&heard))?;
+        let Claimed { holder, quiet_from } = claimed.ok_or_else(|| StoreError::Damaged {
             place: self.control.shown(&claim_name(claim)),
             what: "it was listed, and is gone".to_owned(),
         })?;
         let lives = heard.as_ref().is_none_or(|heard| !heard.left);
-        Ok(Heard { claim, holder, at: heard.map(|heard| heard.at), lives })
+        Ok(Heard { claim, holder, at: heard.map(|heard| heard.at), lives, quiet_from })
     }
 
     async fn read<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, StoreError> {
@@ -103,8 +103,10 @@ impl RunObjects {
             }
             let over = lives.filter(|_| take_over).map(|heard| heard.holder.clone());
             let number = heard.as_ref().map_or(1, |heard| heard.claim + 1);
+            // Also over one that fell silent: it may have beaten since it was last looked at.
+            let quiet_from = lives.map(|_| number).or(heard.as_ref().and_then(|heard| heard.quiet_from));
             // Taken by somebody else meanwhile: look again.
-            if let Some(claim) = self.claim_number(number, holder, over).await? {
+            if let Some(claim) = self.claim_number(number, holder, over, quiet_from).await? {
                 return Ok(claim);
             }
         }
@@ -115,9 +117,11 @@ impl RunObjects {
         number: u64,
         holder: &Holder,
         over: Option<Holder>,
+        quiet_from: Option<u64>,
     ) -> Result<Option<Claim>, StoreError> {
         let lease = Lease::beginning(self.control.clock().clone());
-        let text = serde_json::to_string(holder).expect("text keys");
+        let claimed = Claimed { holder: holder.clone(), quiet_from };
+        let text = serde_json::to_string(&claimed).expect("text keys");
         match self.control.create(&claim_name(number), text).await? {
             Created::Taken(_) => Ok(None),
             Created::Ours => {
@@ -125,7 +129,7 @@ impl RunObjects {
                 self.heartbeat(&self.control, number, 0, false).await?;
                 let hold = Hold::Heartbeats(AtomicU64::new(1));
                 let kept = Kept::Objects(Box::new(self.clone()));
-                Ok(Some(Claim { kept, number, holder: holder.clone(), over, lease, hold }))
+                Ok(Some(Claim { kept, number, holder: claimed.holder, over, quiet_from, lease, hold }))
             }
         }
     }
@@ -147,7 +151,7 @@ impl RunObjects {
                 SILENCE.as_secs()
             ));
         }
-        while clock.since(&begin) < SILENCE {
+        while clock.watched_since(&begin) < SILENCE {
             clock.sleep(WATCH).await;
             let now = self.control.list().await?;
             if last(&now) != Some((claim, mark)) {

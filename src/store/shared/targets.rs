@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Shelf;
 use crate::{
     net::objects::Created,
-    run::State,
+    run::{State, lease::Holder},
     store::{
         Claim, StoreError, Target,
         target::{self, Held},
@@ -40,7 +40,7 @@ impl Shelf {
                 };
             if let Some(held) = &before
                 && held.run != *claim.kept.run()
-                && let Some(what) = self.unfinished(held).await?
+                && let Some(what) = self.unfinished(held, &claim.holder).await?
             {
                 return Err(StoreError::TargetHeld { run: held.run.clone(), target: target.id.clone(), what });
             }
@@ -57,21 +57,27 @@ impl Shelf {
         }
     }
 
-    /// In words, why the run that holds a target is not over; none when it is over, or never began.
-    async fn unfinished(&self, held: &Held) -> Result<Option<String>, StoreError> {
+    /// In words, why the run that holds a target is not over; none when it is over, or never began, and cannot begin any
+    /// more: `by` claims one whose process fell silent, which looks for that after its first record.
+    async fn unfinished(&self, held: &Held, by: &Holder) -> Result<Option<String>, StoreError> {
         let run = self.run(held.run.clone());
-        let driver = run.driver().await?;
-        let began = match self.open(&held.run.0).await {
-            Ok(_) => true,
-            Err(StoreError::NoSuchRun { .. }) => false,
-            Err(error) => return Err(error),
+        let driver = loop {
+            let driver = run.driver().await?;
+            if run.has_begun().await? {
+                break driver;
+            }
+            let Some(driver) = driver.filter(|driver| driver.lives) else { return Ok(None) };
+            if !run.is_silent(&driver).await? {
+                return Ok(Some(format!("begun by {}", driver.holder)));
+            }
+            let number = driver.claim + 1;
+            // Begun meanwhile, or claimed by somebody else: look again.
+            if !run.has_begun().await?
+                && let Some(claim) = run.claim_number(number, by, None, Some(number)).await?
+            {
+                claim.leave().await;
+            }
         };
-        if !began {
-            return match driver.filter(|driver| driver.lives) {
-                Some(driver) if !run.is_silent(&driver).await? => Ok(Some(format!("begun by {}", driver.holder))),
-                Some(_) | None => Ok(None),
-            };
-        }
         let loaded = run.load().await?;
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event)))
             .map_err(|source| StoreError::Illegal { run: held.run.clone(), source })?;

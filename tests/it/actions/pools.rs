@@ -519,3 +519,21 @@ async fn a_request_that_may_still_arrive_is_not_called_lost() {
         assert!(matches!(verdict, Verdict::Happened { .. }), "{kind}: {verdict:?}");
     }
 }
+
+/// As of a restore: another machine's clock is not compared with.
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_another_process_sent_is_watched_for_the_whole_window() {
+    for (minutes, another, seconds) in [(-180, true, 120), (180, true, 120), (-180, false, 0)] {
+        let mut stage =
+            Stage::with([Fault::new(Act::Reset(Moment::Before)).on("PATCH", &path(ORIGIN, "west")).times(1)]);
+        let (_, journal) = stage.perform(ORIGIN, origins()).await;
+        stage.context = stage.context.clone().after_another(another);
+        let mut intent = journal.intents().pop().unwrap();
+        let begin = stage.context.clock.now();
+        intent.before["sent_at"] = json!(begin + jiff::SignedDuration::from_mins(minutes));
+        let verdict = stage.settle(ORIGIN, origins(), Some(&intent), None).await;
+        assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{verdict:?}");
+        let took = stage.context.clock.now().duration_since(begin).as_secs();
+        assert!((seconds..seconds + 15).contains(&took), "{took} s, sent {minutes} min from now");
+    }
+}

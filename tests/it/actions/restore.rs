@@ -380,3 +380,22 @@ async fn resolvers_that_say_nothing_stop_no_restore() {
     let probe = stage.probe(RESTORE, arguments(&stage).await).await.unwrap();
     assert!(probe.findings.iter().any(|it| it.code == "serving-unverified" && it.severity == Severity::Warning));
 }
+
+/// What another machine's clock says of when it was sent shortens nothing, and nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn what_another_process_sent_is_watched_for_the_whole_window() {
+    for (minutes, another, seconds) in [(-180, true, 120), (180, true, 120), (-180, false, 15)] {
+        let (_, journal, mut stage) =
+            fails([Fault::new(Act::Reset(Moment::Before)).on("POST", "/restore").times(1)]).await;
+        stage.context = stage.context.clone().after_another(another);
+        let mut intent = journal.intents().pop().unwrap();
+        let sent = stage.context.clock.now() + jiff::SignedDuration::from_mins(minutes);
+        intent.before["sent_at"] = json!(sent);
+        let arguments = arguments(&stage).await;
+        let begin = stage.context.clock.now();
+        let verdict = stage.settle(RESTORE, arguments, Some(&intent), None).await;
+        assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{verdict:?}");
+        let took = stage.context.clock.now().duration_since(begin).as_secs();
+        assert!((seconds..seconds + 15).contains(&took), "{took} s, sent {minutes} min from now");
+    }
+}

@@ -68,7 +68,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     // An operation is journalled as Azure gave it; a notice becomes an event.
     ("run", "azure", &["azure::Operation", "azure::Notice"]),
     // A journal may lie in a shared store.
-    ("run", "net", &["net::Objects", "net::ObjectError", "net::objects::Created"]),
+    ("run", "net", &["net::Objects", "net::ObjectError", "net::objects::Created", "net::CONNECT_TIMEOUT"]),
     ("store", "net", &["net::Objects", "net::ObjectError", "net::objects"]),
     // A transport is real or simulated.
     ("net", "sim", &["sim::World"]),
