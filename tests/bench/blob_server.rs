@@ -145,7 +145,8 @@ impl Shelf {
                     write!(
                         listed,
                         "<Blob><Name>{name}</Name><Properties><Last-Modified>Wed, 25 Nov 2026 10:00:00 GMT</Last-Modified>\
-                         <Etag>{etag}</Etag><Content-Length>{}</Content-Length></Properties></Blob>",
+                         <Etag>{etag}</Etag><Content-Length>{}</Content-Length><Content-Type>application/json</Content-Type>\
+                         </Properties></Blob>",
                         content.len()
                     )
                     .unwrap();
