@@ -378,9 +378,10 @@ impl Engine {
         self.next_task += 1;
         let subject = Subject::of(&self.state, place);
         let Subject { kind, call, intent, operation, outputs, sent_elsewhere } = subject;
-        let context = match sent_elsewhere {
-            true => Arc::new(Context::clone(&self.context).after_another(true)),
-            false => self.context.clone(),
+        let context = if sent_elsewhere {
+            Arc::new(Context::clone(&self.context).after_another(true))
+        } else {
+            self.context.clone()
         };
         let record = Recorder::new(number, self.sender.clone()).under(self.journal.lease().clone());
         let mut last_word = LastWord { task: number, sender: self.sender.clone(), said: false };
