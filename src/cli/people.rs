@@ -20,6 +20,7 @@ use crate::{
     run::{
         Event, State,
         engine::{Request, Response, Subject, respond},
+        lease::QUIET,
     },
     runbook::StepId,
     store::{Claim, Kept, Store, StoreError},
@@ -112,7 +113,11 @@ async fn record(session: &Session, store: Store, claim: &Claim, request: Request
             let scene = world::reopen(session, &state.plan, &claim.kept).await?;
             let context = drive::context(&scene, &state, store);
             let place = inquiry.place(&state).map_err(refused)?;
-            let seen = Subject::of(&state, place).look(inquiry.claim, &context).await;
+            // Whoever drove may still send what it had announced.
+            if state.owes_quiet(claim.quiet_from) {
+                claim.kept.clock().sleep(QUIET).await;
+            }
+            let seen = Subject::of(&state, place).from_outside().look(inquiry.claim, &context).await;
             inquiry.conclude(&state, seen).map_err(refused)?
         }
     };

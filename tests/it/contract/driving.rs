@@ -33,7 +33,7 @@ pub fn everything(log: &Log) {
         runbooks(log).await;
         worlds_with_gaps(log).await;
         rough_runs(log).await;
-        calls_of_no_runbook(log).await;
+        Box::pin(calls_of_no_runbook(log)).await;
         calls_of_other_clients(log).await;
         refusals(log).await;
     });

@@ -164,8 +164,8 @@ async fn quiet(kept: &Kept) -> Vec<Option<i64>> {
     attached.collect()
 }
 
-fn whole() -> Option<i64> {
-    Some(i64::try_from(QUIET.as_secs()).unwrap())
+fn whole() -> i64 {
+    i64::try_from(QUIET.as_secs()).unwrap()
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn what_is_owed_to_the_first_process_outlives_a_take_over_that_ended_early() {
             // Its own two seconds were not enough.
             drive_for(&stage, kept.claim(&holder("eve"), false).await.unwrap(), None, 60).await;
             drive_for(&stage, kept.claim(&holder("joe"), false).await.unwrap(), None, 2).await;
-            assert_eq!(quiet(&kept).await, [whole(), whole(), None], "shared: {shared}");
+            assert_eq!(quiet(&kept).await, [Some(whole()), Some(whole()), None], "shared: {shared}");
 
             // Taken over, and gone again before it attached.
             let tim = kept.claim(&holder("tim"), false).await.unwrap();
@@ -192,7 +192,7 @@ fn what_is_owed_to_the_first_process_outlives_a_take_over_that_ended_early() {
             kept.claim(&holder("kim"), false).await.unwrap().leave().await;
             drive_for(&stage, kept.claim(&holder("zoe"), false).await.unwrap(), None, 60).await;
             drive_for(&stage, kept.claim(&holder("max"), false).await.unwrap(), None, 2).await;
-            assert_eq!(quiet(&kept).await[3..], [whole(), None], "shared: {shared}");
+            assert_eq!(quiet(&kept).await[3..], [Some(whole()), None], "shared: {shared}");
         }
     });
 }
@@ -206,7 +206,7 @@ fn whoever_goes_on_after_one_that_fell_silent_keeps_quiet_too() {
         let kept = begin(&stage, &place.store, "ann").await.kept.clone();
         drive_for(&stage, kept.claim(&holder("bob"), false).await.unwrap(), None, 60).await;
         drive_for(&stage, kept.claim(&holder("eve"), false).await.unwrap(), None, 2).await;
-        assert_eq!(quiet(&kept).await, [whole(), None]);
+        assert_eq!(quiet(&kept).await, [Some(whole()), None]);
     });
 }
 
