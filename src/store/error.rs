@@ -47,7 +47,7 @@ impl StoreError {
         match self {
             Self::Io { path, .. } => {
                 format!(
-                    "make {} writable, or name another directory with --state",
+                    "free space or make {} writable, or name another directory with --state",
                     path.parent().unwrap_or(path).display()
                 )
             }

@@ -90,11 +90,13 @@ pub(super) struct Taken {
     pub request: Result<Request, String>,
 }
 
-/// What lies in the inbox of a directory, oldest name first; each is removed.
+/// What lies in the inbox of a directory, oldest name first; each is removed. Only files: a pipe would keep whoever opens
+/// it waiting, and a directory could not be removed.
 pub(super) fn collect(inbox: &std::path::Path) -> Result<Vec<Taken>, StoreError> {
     let entries = std::fs::read_dir(inbox).map_err(|source| io_error("read", inbox, source))?;
     let mut names: Vec<String> = entries
         .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".request")?.to_owned()))
         .collect();
     names.sort();
