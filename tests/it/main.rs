@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![expect(clippy::disallowed_methods, reason = "tests time and configure real processes")]
 
+#[cfg(unix)]
+mod abuse;
 mod actions;
 mod azure;
 mod azurite;

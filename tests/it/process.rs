@@ -6,6 +6,8 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -13,19 +15,49 @@ use serde_json::Value;
 use crate::harness::FLAGSHIP;
 
 /// A restore of 45 minutes takes 23 seconds; a slow machine still answers within every timeout of the flagship.
-const SPEED: u32 = 120;
+pub const SPEED: u32 = 120;
 
-const LIFEBOAT: &str = env!("CARGO_BIN_EXE_lifeboat");
+pub const LIFEBOAT: &str = env!("CARGO_BIN_EXE_lifeboat");
+
+/// Nothing here takes longer than a minute, on a slow machine two. What does hangs, and is killed, so that
+/// the test ends and tells of it.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Kills a process that hangs. Calm as soon as it is dropped.
+pub struct Watchdog {
+    _calm: Sender<()>,
+}
+
+impl Watchdog {
+    pub fn over(child: &Child) -> Self {
+        let (calm, dropped) = channel::<()>();
+        let pid = child.id();
+        std::thread::spawn(move || {
+            if dropped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("process {pid} hangs: nothing came of it for {PATIENCE:?}; it is killed");
+                let _gone = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            }
+        });
+        Self { _calm: calm }
+    }
+}
+
+/// What a command that ends by itself prints; one that does not is killed.
+pub fn output(command: &mut Command) -> Output {
+    let child = command.spawn().unwrap();
+    let _watchdog = Watchdog::over(&child);
+    child.wait_with_output().unwrap()
+}
 
 /// `lifeboat sim`, killed when the test is over.
-pub(crate) struct Simulator {
+pub struct Simulator {
     child: Child,
     directory: tempfile::TempDir,
 }
 
 impl Simulator {
     /// `speed`: simulated seconds in a real one.
-    pub(crate) fn start(speed: u32, scenario: Option<&str>) -> Self {
+    pub fn start(speed: u32, scenario: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(LIFEBOAT);
         command.args(["sim", "--speed", &speed.to_string()]);
@@ -44,12 +76,12 @@ impl Simulator {
         Self { child, directory }
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// How often a request was sent and answered with success.
-    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
+    pub fn count(&self, method: &str, part: &str) -> usize {
         let log = std::fs::read_to_string(self.path("requests.jsonl")).unwrap();
         log.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -58,16 +90,20 @@ impl Simulator {
             .count()
     }
 
-    fn lifeboat(&self, arguments: &[&str]) -> Command {
+    pub fn lifeboat(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(LIFEBOAT);
         command.args(arguments).arg("--state").arg(self.path("state"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn run(&self, run: &str) -> Command {
+    pub fn run(&self, run: &str) -> Command {
+        self.run_of(FLAGSHIP, run)
+    }
+
+    pub fn run_of(&self, runbook: &str, run: &str) -> Command {
         let site = self.path("site.yaml");
-        let mut command = self.lifeboat(&["run", FLAGSHIP, "--mode", "unplanned", "--yes", "--run-id", run]);
+        let mut command = self.lifeboat(&["run", runbook, "--mode", "unplanned", "--yes", "--run-id", run]);
         command.args(["--output", "json"]).arg("--site").arg(site);
         command
     }
@@ -81,61 +117,77 @@ impl Drop for Simulator {
 }
 
 /// A driving process whose events are read as they come.
-struct Watched {
-    child: Child,
+pub struct Watched {
+    pub child: Child,
     events: std::io::Lines<BufReader<ChildStdout>>,
-    seen: Vec<Value>,
+    pub seen: Vec<Value>,
+    _watchdog: Watchdog,
 }
 
 impl Watched {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
+        let watchdog = Watchdog::over(&child);
         let events = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, events, seen: Vec::new() }
+        Self { child, events, seen: Vec::new(), _watchdog: watchdog }
+    }
+
+    /// The next event, when there is one; approves what waits for it.
+    pub fn next(&mut self, simulator: &Simulator, run: &str) -> Option<Value> {
+        let line = self.events.next()?.ok()?;
+        let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
+        self.seen.push(event.clone());
+        if event["type"] == "step-started" && event["step"] == "approve" {
+            approve(simulator, run);
+        }
+        Some(event)
     }
 
     /// Reads on until the event of that type for that step; approves what waits for it on the way.
-    fn until(&mut self, simulator: &Simulator, run: &str, kind: &str, step: &str) -> bool {
-        while let Some(Ok(line)) = self.events.next() {
-            let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
-            self.seen.push(event.clone());
+    pub fn until(&mut self, simulator: &Simulator, run: &str, kind: &str, step: &str) -> bool {
+        while let Some(event) = self.next(simulator, run) {
             if event["type"] == kind && (step.is_empty() || event["step"] == step) {
                 return true;
-            }
-            if event["type"] == "step-started" && event["step"] == "approve" {
-                approve(simulator, run);
             }
         }
         false
     }
 
-    fn finish(mut self) -> (i32, Vec<Value>, String) {
+    /// Exit code, events and story of a process that ends by itself.
+    pub fn finish(mut self) -> (i32, Vec<Value>, String) {
         let output = {
             let mut stderr = String::new();
             std::io::Read::read_to_string(self.child.stderr.as_mut().unwrap(), &mut stderr).unwrap();
             stderr
         };
         let status = self.child.wait().unwrap();
-        (status.code().unwrap_or(-1), self.seen, output)
+        (status.code().unwrap_or(-1), std::mem::take(&mut self.seen), output)
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         // SIGKILL: no handler runs.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
-fn approve(simulator: &Simulator, run: &str) {
-    let output = simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]).output().unwrap();
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+pub fn approve(simulator: &Simulator, run: &str) {
+    let output = output(&mut simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]));
     assert!(output.status.success(), "{}", text(&output));
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn assert_moved_once(simulator: &Simulator) {
+pub fn assert_moved_once(simulator: &Simulator) {
     assert_eq!(simulator.count("POST", "/restore?"), 1, "restore POSTs");
     assert_eq!(simulator.count("PUT", "/CNAME/api?"), 1, "record PUTs");
 }
@@ -172,15 +224,15 @@ fn killed_at_five_moments_it_resumes_with_each_effect_once() {
                 assert_eq!(last["outcome"], "succeeded", "killed after {kind} {step}: {last}\n{story}");
                 assert_eq!(code, 0, "{story}");
                 assert_moved_once(&simulator);
-                let verified = simulator.lifeboat(&["verify", &run]).output().unwrap();
+                let verified = output(&mut simulator.lifeboat(&["verify", &run]));
                 assert!(verified.status.success(), "{}", text(&verified));
             });
         }
     });
 }
 
-fn state_word(simulator: &Simulator, run: &str, step: &str) -> String {
-    let output = simulator.lifeboat(&["status", run, "--output", "json"]).output().unwrap();
+pub fn state_word(simulator: &Simulator, run: &str, step: &str) -> String {
+    let output = output(&mut simulator.lifeboat(&["status", run, "--output", "json"]));
     let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     let steps = status["steps"].as_array().unwrap();
     let found = steps.iter().find(|found| found["id"] == step).unwrap();
@@ -209,7 +261,7 @@ fn sigterm_detaches_and_resume_goes_on() {
 }
 
 #[cfg(unix)]
-fn signal(child: &Child, signal: rustix::process::Signal) {
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
@@ -220,15 +272,15 @@ fn a_second_process_on_the_same_run_is_refused_and_so_is_a_second_run_on_the_sam
     let mut first = Watched::start(simulator.run("first"));
     assert!(first.until(&simulator, "first", "operation-accepted", "restore"));
 
-    let resumed = simulator.lifeboat(&["resume", "first"]).output().unwrap();
+    let resumed = output(&mut simulator.lifeboat(&["resume", "first"]));
     assert_eq!(resumed.status.code(), Some(4), "{}", text(&resumed));
     assert!(text(&resumed).contains("is being driven by"), "{}", text(&resumed));
 
-    let other = simulator.run("second").output().unwrap();
+    let other = output(&mut simulator.run("second"));
     assert_eq!(other.status.code(), Some(4), "{}", text(&other));
     first.kill();
     // The first run is dead but not over: the restore may still be going on.
-    let other = simulator.run("third").output().unwrap();
+    let other = output(&mut simulator.run("third"));
     assert_eq!(other.status.code(), Some(4), "{}", text(&other));
     assert_eq!(simulator.count("POST", "/restore?"), 1);
 }
@@ -239,10 +291,10 @@ fn abort_says_what_is_left_behind_and_ends_the_run() {
     let mut first = Watched::start(simulator.run("gone"));
     assert!(first.until(&simulator, "gone", "operation-accepted", "restore"));
     first.kill();
-    let aborted = simulator.lifeboat(&["abort", "gone", "--reason", "wrong region"]).output().unwrap();
+    let aborted = output(&mut simulator.lifeboat(&["abort", "gone", "--reason", "wrong region"]));
     assert_eq!(aborted.status.code(), Some(0), "{}", text(&aborted));
     assert!(text(&aborted).contains("/operationresults/"), "the operation that goes on: {}", text(&aborted));
-    let again = simulator.lifeboat(&["resume", "gone"]).output().unwrap();
+    let again = output(&mut simulator.lifeboat(&["resume", "gone"]));
     assert_eq!(again.status.code(), Some(4), "{}", text(&again));
 }
 
@@ -256,7 +308,7 @@ fn a_rejected_approval_stops_before_the_flip() {
         let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
         asked = event["type"] == "step-started" && event["step"] == "approve";
     }
-    let refused = simulator.lifeboat(&["reject", "no", "approve", "--comment", "not tonight"]).output().unwrap();
+    let refused = output(&mut simulator.lifeboat(&["reject", "no", "approve", "--comment", "not tonight"]));
     assert!(refused.status.success(), "{}", text(&refused));
     assert!(first.until(&simulator, "no", "run-stopped", ""));
     first.until(&simulator, "no", "nothing follows", "");
@@ -271,7 +323,7 @@ fn a_dry_run_sends_nothing_but_reads() {
     let simulator = Simulator::start(SPEED, None);
     let site = simulator.path("site.yaml");
     let mut command = simulator.lifeboat(&["run", FLAGSHIP, "--mode", "unplanned", "--dry-run"]);
-    let output = command.arg("--site").arg(site).output().unwrap();
+    let output = output(command.arg("--site").arg(site));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let log = std::fs::read_to_string(simulator.path("requests.jsonl")).unwrap();
     let mut methods: Vec<String> = log
