@@ -77,8 +77,10 @@ impl Change {
     /// As it shall be, and this run made it so.
     pub fn is_ours(&self, current: &CnameRecord, run: &str) -> bool {
         let by = Noted::on(&current.metadata, self.about());
-        // A record without room for our note can only be known by what it is.
-        let no_room = current.metadata.len() >= MOST_METADATA && by.run.is_none();
+        // A record without room for our note can only be known by what it is, and by who wrote it last.
+        let no_room = current.metadata.len() >= MOST_METADATA
+            && by.run.is_none()
+            && Fence::on(&current.metadata).is_none_or(|(_, writer)| writer == run);
         self.is_there(current) && (by.is_of(run) || no_room)
     }
 

@@ -11,7 +11,7 @@ use super::{
     Call, Context, Done, Recorder,
     adoption::{agreed, refuted},
     cname_change::Change,
-    cname_notes::{About, Before, Content, MOST_METADATA, without_notes},
+    cname_notes::{About, Before, Content, GENERATION_KEY, MOST_METADATA, without_notes},
     error,
     fact::{Facts, note},
 };
@@ -223,7 +223,8 @@ fn judge(change: &Change, zone: &Zone, record: &CnameRecord) -> Vec<Finding> {
         ));
     }
     let others = without_notes(record, change.about()).len();
-    if others + change.about().keys().len() > MOST_METADATA {
+    let generation = usize::from(!record.metadata.contains_key(GENERATION_KEY));
+    if others + change.about().keys().len() + generation > MOST_METADATA {
         findings.push(Finding::warning(
             "metadata-full",
             format!("the record has {others} metadata entries, which leaves no room to note what was there before"),

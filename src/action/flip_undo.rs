@@ -108,6 +108,8 @@ async fn put_back(
             // A request that was never known to have been taken, and nothing of it is there.
             return if previous.was_done || noted {
                 Err(not_ours(change, &current))
+            } else if is_as_left(change, &current) {
+                Err(unsigned(change, &current))
             } else {
                 Ok(undone(change, &current))
             };
@@ -214,6 +216,20 @@ fn undone(change: &Change, stored: &CnameRecord) -> Done {
         ("etag".to_owned(), json!(stored.etag)),
     ]);
     Done { outputs, evidence: json!({ "after": Before::of(stored) }) }
+}
+
+/// It is what this run had asked for, and does not say who made it so: whoever else did may want it.
+fn unsigned(change: &Change, current: &CnameRecord) -> StepError {
+    StepError::new(
+        Disposition::Refused,
+        "record-changed",
+        format!(
+            "{} is as this run wanted it ({}), and nothing on it says that this run made it so",
+            change.hostname(current),
+            Content::of(current).shown(),
+        ),
+        "find out who set it (the zone's activity log), and put it right by hand, if it is not right",
+    )
 }
 
 fn not_ours(change: &Change, current: &CnameRecord) -> StepError {

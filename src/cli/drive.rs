@@ -26,15 +26,13 @@ use crate::{
         engine::{self, Directive, Driver, Observer, Request},
     },
     runbook::StepId,
-    store::{Claim, Store},
+    store::{Beating, Claim, Store},
 };
 
 /// Everything that a drive owns.
 #[derive(Debug)]
 pub struct Drive {
     pub store: Store,
-    /// Held until the end.
-    pub claim: Claim,
     pub state: State,
     pub journal: Journal,
     pub scene: Scene,
@@ -50,9 +48,9 @@ pub struct Drive {
     pub next: u64,
 }
 
-/// Drives to the end and prints the summary.
-pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
-    let Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next } = drive;
+/// Drives to the end, leaves, and prints the summary. `beating`: until the drive is attended.
+pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive: Drive) -> Result<Exit, Failure> {
+    let Drive { store, state, journal, scene, first, take_over, fences, operator, next } = drive;
     let run = state.run.clone();
     let context = Arc::new(context(&scene, &state, store.clone()));
     let (sender, directives) = mpsc::channel(64);
@@ -64,8 +62,8 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
     let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
-    let claim = Arc::new(claim);
-    let attendance = claim.attend(sender.clone());
+    let mut attendance = claim.attend(sender.clone());
+    beating.end().await;
     if asks_here {
         ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
     }
@@ -78,18 +76,23 @@ pub async fn drive(session: &Session, drive: Drive) -> Result<Exit, Failure> {
         ..Driver::new(session.machine.user.clone(), std::process::id(), env!("CARGO_PKG_VERSION"))
     };
     note(&store, &state, Standing::of(&state, Some(true)), scene.clock.now()).await;
-    let driven = engine::drive(state, journal, context, driver, directives, observers).await;
-    if let Ok((state, _)) = &driven {
+    let driven = attendance.drive(engine::drive(state, journal, context, driver, directives, observers)).await;
+    if let Ok(Ok((state, _))) = &driven {
         note(&store, state, Standing::of(state, Some(false)), scene.clock.now()).await;
     }
-    signals.abort();
     attendance.end().await;
     drop(views.kept);
     if let Ok(claim) = Arc::try_unwrap(claim) {
         claim.leave().await;
     }
-    let (state, _journal) = driven.map_err(|error| Failure::of_engine(&error, &run.0))?;
-    print_summary(session, &state, scene.clock.now(), scene.simulation.is_none());
+    let driven = driven.map_err(|error| Failure::unheard(&error, &run.0));
+    let driven = driven.and_then(|driven| driven.map_err(|error| Failure::of_engine(&error, &run.0)));
+    if let Ok((state, _)) = &driven {
+        print_summary(session, state, scene.clock.now(), scene.simulation.is_none());
+    }
+    // Last: until here a signal means that somebody does not want to wait for what is still written.
+    signals.abort();
+    let (state, _journal) = driven?;
     Ok(exit(&state, scene.clock.now()))
 }
 
@@ -173,11 +176,11 @@ pub fn print_summary(session: &Session, state: &State, now: Timestamp, site_live
     eprint!("{}", Summary::of(state, standing, now, &session.commands(site_lives)).text(&session.machine.style()));
 }
 
-/// SIGINT or SIGTERM once: stop and detach. Twice: leave at once; the journal is whole.
+/// SIGINT or SIGTERM once: stop and detach. Twice, or when the drive has ended: leave at once; the journal is whole.
 async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
     for turn in 0.. {
         let Some(name) = next_signal().await else { return };
-        if turn > 0 {
+        if turn > 0 || directives.is_closed() {
             eprintln!("\nleft at once; the journal is whole, `lifeboat resume` goes on");
             std::process::exit(Exit::Interrupted as i32);
         }

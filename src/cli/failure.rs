@@ -112,6 +112,15 @@ impl From<StepError> for Failure {
 }
 
 impl Failure {
+    /// No heartbeat got through, so that others may count this process dead.
+    pub fn unheard(error: &StoreError, run: &str) -> Self {
+        Self::new(
+            Exit::Interrupted,
+            format!("nobody can hear any more that this process drives the run, so nothing more was started: {error}"),
+            format!("{}; then `lifeboat resume {run}`", error.hint()),
+        )
+    }
+
     /// The engine could not go on: the journal failed under it, or it has a bug.
     pub fn of_engine(error: &EngineError, run: &str) -> Self {
         match error {
@@ -120,7 +129,9 @@ impl Failure {
                 format!(
                     "the run was taken over by {to}: nothing more was started here, and what runs in Azure goes on"
                 ),
-                format!("`lifeboat status {run}` shows how far it is there; nothing is to be done here"),
+                format!(
+                    "`lifeboat status {run}` shows how far it is there; if nobody drives it, `lifeboat resume {run}` goes on"
+                ),
             ),
             EngineError::Journal(error) => Self::new(
                 Exit::Interrupted,

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod check;
+mod claimed;
 pub mod confirm;
 pub mod drive;
 pub mod failure;

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::{
     Exit, Failure, Session,
     arguments::{AbortArguments, Decision, Ruling, SettleArguments},
+    claimed::Claimed,
     confirm,
     drive::{self, Drive},
     print,
-    reach::{reach, send},
+    reach::{Sent, reach, send},
     targets, world,
 };
 use crate::{
@@ -69,14 +70,15 @@ pub async fn pause(session: &Session, run: &str, reason: Option<&str>) -> Result
     ask(session, run, request, &format!("paused: run {run}; what runs goes on, nothing more starts")).await
 }
 
-/// Lifts the pause of a run that somebody drives; of one that is not paused, `driven` says that nobody else can go on.
-pub async fn lift(session: &Session, kept: &Kept, driven: StoreError) -> Result<Exit, Failure> {
-    let (state, _) = kept.load().await?;
-    if state.hold.is_none() {
-        return Err(driven.into());
+/// Lifts the pause of a run that somebody drives. None: nobody does, or it is not paused.
+pub async fn lift(session: &Session, kept: &Kept) -> Result<Option<Exit>, Failure> {
+    if kept.driver().await?.is_none_or(|heard| !heard.lives) || kept.load().await?.0.hold.is_none() {
+        return Ok(None);
     }
-    send(kept, &Request::Resume { by: session.machine.user.clone() }).await?;
-    print(&format!("run {} goes on; the pause is lifted", kept.run()))
+    match send(kept, &Request::Resume { by: session.machine.user.clone() }).await? {
+        Sent::Done => print(&format!("run {} goes on; the pause is lifted", kept.run())).map(Some),
+        Sent::Nobody(_) => Ok(None),
+    }
 }
 
 /// Brings a request to the run: into its journal when nobody drives it, else to whoever does.
@@ -86,16 +88,18 @@ async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Resu
     if request.looks() {
         eprintln!("looking at what is there; this may take some minutes");
     }
-    let Some(claim) = reach(session, &kept, &request).await? else {
-        print(done)?;
-        return Ok(Exit::Done);
-    };
-    let recorded = record(session, store, &claim, request).await;
-    claim.leave().await;
-    recorded?;
-    print(&format!("{done}; nobody drives it now"))?;
-    eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));
-    Ok(Exit::Done)
+    match reach(session, &kept, &request).await? {
+        None => print(done),
+        Some(claim) => {
+            let claim = Claimed::of(claim);
+            let recorded = record(session, store, claim.claim(), request).await;
+            claim.leave().await;
+            recorded?;
+            print(&format!("{done}; nobody drives it now"))?;
+            eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));
+            Ok(Exit::Done)
+        }
+    }
 }
 
 /// Nobody drives the run: the event goes into the journal, under a claim of its own.
@@ -137,44 +141,48 @@ pub async fn abort(session: &Session, arguments: AbortArguments) -> Result<Exit,
     let kept = store.open(&run).await?;
     let simulated = kept.is_simulated();
     let by = session.machine.user.clone();
-    let mut consent = None;
-    let claim = if kept.driver().await?.is_some_and(|driver| driver.lives) {
+    let (mut told, mut agreed) = (false, None);
+    let claim = if kept.driver().await?.is_some_and(|heard| heard.lives) {
         let (state, _) = kept.load().await?;
         preview(session, &state, Standing::Driven, undo, simulated);
+        told = true;
         if undo {
-            consent = agree(session, &state, yes, simulated)?;
+            agreed = agree(session, &state, yes, simulated)?;
         }
         let request = Request::Stop { by: by.clone(), abort: true, reason: reason.clone(), undo };
         let Some(claim) = reach(session, &kept, &request).await? else {
             let (doing, tells) = if undo { (" and undone", "how it goes") } else { ("", "what is left behind") };
-            print(&format!("run {run} is being aborted{doing}; `lifeboat status {run}` says {tells}"))?;
-            return Ok(Exit::Done);
+            return print(&format!("run {run} is being aborted{doing}; `lifeboat status {run}` says {tells}"));
         };
         claim
     } else {
         kept.claim(&session.machine.holder(Clock::Wall.now()), false).await?
     };
-    let (state, loaded) = kept.load().await?;
-    if state.is_over() {
-        claim.leave().await;
-        drive::print_summary(session, &state, Clock::Wall.now(), !simulated);
-        return Err(Failure::refused(
-            format!("run `{run}` is over already"),
-            format!("`lifeboat status {run}` shows how it ended"),
-        ));
-    }
-    preview(session, &state, Standing::of(&state, Some(false)), undo, simulated);
-    if undo && consent.is_none() {
-        consent = agree(session, &state, yes, simulated)?;
-    }
-    let mut first: Vec<Event> = consent.into_iter().collect();
-    first.push(Event::StopRequested { by, abort: true, reason, undo });
-    let scene = world::reopen(session, &state.plan, &kept).await?;
-    let fences = if undo { targets::hold(&store, &claim, &state.plan, simulated).await? } else { BTreeMap::new() };
-    let next = loaded.records.len() as u64;
-    let journal = claim.journal(Some(&loaded)).await?;
-    let (take_over, operator) = (None, false);
-    drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next }).await
+    let prepare = async |claim: &Claim| {
+        let (state, loaded) = kept.load().await?;
+        if state.is_over() {
+            drive::print_summary(session, &state, Clock::Wall.now(), !simulated);
+            return Err(Failure::refused(
+                format!("run `{run}` is over already"),
+                format!("`lifeboat status {run}` shows how it ended"),
+            ));
+        }
+        if !told {
+            preview(session, &state, Standing::of(&state, Some(false)), undo, simulated);
+        }
+        if undo && agreed.is_none() {
+            agreed = agree(session, &state, yes, simulated)?;
+        }
+        let stop = Event::StopRequested { by, abort: true, reason, undo };
+        let first = agreed.into_iter().chain([stop]).collect();
+        let scene = world::reopen(session, &state.plan, &kept).await?;
+        let fences = if undo { targets::hold(&store, claim, &state.plan, simulated).await? } else { BTreeMap::new() };
+        let next = loaded.records.len() as u64;
+        let journal = claim.journal(Some(&loaded)).await?;
+        let (take_over, operator) = (None, false);
+        Ok(Drive { store, state, journal, scene, first, take_over, fences, operator, next })
+    };
+    Claimed::of(claim).drive(session, prepare).await
 }
 
 /// Says what would be undone, and what is left behind.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Exit, Failure, Session,
     arguments::RunArguments,
+    claimed::Claimed,
     confirm,
     drive::{self, Drive},
     machine::Machine,
@@ -15,7 +16,7 @@ use crate::{
     plan::{facts::Severity, text},
     run::{Event, RunId, State, TakeOver},
     runbook::Mode,
-    store::{Store, StoreError},
+    store::{Claim, Store, StoreError},
 };
 
 /// Plans, asks, and drives. `mode`: given by the verb.
@@ -57,28 +58,23 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     if simulated && matches!(store, Store::Objects(_)) {
         return Err(simulated_in(&store.shown()));
     }
-    let place = store.shown();
     let claim = store.begin(&run, &session.machine.holder(Clock::Wall.now())).await?;
-    let fences = match targets::hold(&store, &claim, &plan, simulated).await {
-        Ok(fences) => fences,
-        Err(failure) => {
-            claim.leave().await;
-            return Err(failure);
+    let prepare = async |claim: &Claim| {
+        let fences = targets::hold(&store, claim, &plan, simulated).await?;
+        if let Some(simulation) = &scene.simulation {
+            let path = claim.kept.world_path().ok_or_else(|| simulated_in(&store.shown()))?;
+            simulation.world.persist_to(&path).map_err(|source| StoreError::Io { action: "write", path, source })?;
         }
+        let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by: session.machine.user.clone() };
+        let at = scene.clock.now();
+        let journal = claim.begin(at, &planned).await?;
+        let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
+        let operator = simulated && arguments.consent.yes;
+        let first = confirmed.into_iter().collect();
+        let take_over = None;
+        Ok(Drive { store, state, journal, scene, first, take_over, fences, operator, next: 1 })
     };
-    if let Some(simulation) = &scene.simulation {
-        let path = claim.kept.world_path().ok_or_else(|| simulated_in(&place))?;
-        simulation.world.persist_to(&path).map_err(|source| StoreError::Io { action: "write", path, source })?;
-    }
-    let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by: session.machine.user.clone() };
-    let at = scene.clock.now();
-    let journal = claim.begin(at, &planned).await?;
-    let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
-    let operator = simulated && arguments.consent.yes;
-    let first = confirmed.into_iter().collect();
-    let take_over = None;
-    drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next: 1 })
-        .await
+    Claimed::of(claim).drive(session, prepare).await
 }
 
 fn simulated_in(place: &str) -> Failure {
@@ -93,43 +89,49 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
     let reason = take_over.map(|reason| super::reason(reason, "--reason")).transpose()?;
     let store = world::store(session, None)?;
     let kept = store.open(run).await?;
+    // Whoever drives a paused run is only told to go on.
+    if reason.is_none()
+        && let Some(exit) = people::lift(session, &kept).await?
+    {
+        return Ok(exit);
+    }
     // The claim first: what is read under it cannot move any more.
-    let claim = match kept.claim(&session.machine.holder(Clock::Wall.now()), reason.is_some()).await {
-        Ok(claim) => claim,
-        Err(error @ StoreError::Driven { .. }) => return people::lift(session, &kept, error).await,
-        Err(error) => return Err(error.into()),
-    };
-    let (state, loaded) = kept.load().await?;
-    if loaded.torn > 0 {
-        eprintln!(
-            "the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped",
-            loaded.torn
-        );
-    }
-    if state.is_over() {
-        claim.leave().await;
-        drive::print_summary(session, &state, Clock::Wall.now(), !kept.is_simulated());
-        return Err(Failure::refused(
-            format!("run `{run}` is over"),
-            format!("`lifeboat status {run}` shows how it ended; start a new run"),
-        ));
-    }
-    let scene = world::reopen(session, &state.plan, &kept).await?;
-    let simulated = scene.simulation.is_some();
-    let confirmed_by_script = state.confirmed.as_ref().is_some_and(|(by, _)| by.simulated);
-    let mut first = Vec::new();
-    if state.confirmed.is_none() {
-        first.extend(confirm::confirm(session, &state.plan, yes, simulated)?);
-    }
-    if state.hold.is_some() {
-        first.push(Event::PauseLifted { by: session.machine.user.clone() });
-    }
-    let fences = targets::hold(&store, &claim, &state.plan, simulated).await?;
-    let take_over = claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason });
-    let next = loaded.records.len() as u64;
-    let journal = claim.journal(Some(&loaded)).await?;
-    let operator = simulated && (yes || confirmed_by_script);
-    drive::drive(session, Drive { store, claim, state, journal, scene, first, take_over, fences, operator, next }).await
+    let claim = kept.claim(&session.machine.holder(Clock::Wall.now()), reason.is_some()).await?;
+    Claimed::of(claim)
+        .drive(session, async |claim| {
+            let (state, loaded) = kept.load().await?;
+            if loaded.torn > 0 {
+                eprintln!(
+                    "the journal ended in a torn line of {} bytes; it announced nothing that was begun, and is dropped",
+                    loaded.torn
+                );
+            }
+            if state.is_over() {
+                drive::print_summary(session, &state, Clock::Wall.now(), !kept.is_simulated());
+                return Err(Failure::refused(
+                    format!("run `{run}` is over"),
+                    format!("`lifeboat status {run}` shows how it ended; start a new run"),
+                ));
+            }
+            let scene = world::reopen(session, &state.plan, &kept).await?;
+            let simulated = scene.simulation.is_some();
+            let confirmed_by_script = state.confirmed.as_ref().is_some_and(|(by, _)| by.simulated);
+            let mut first = Vec::new();
+            if state.confirmed.is_none() {
+                first.extend(confirm::confirm(session, &state.plan, yes, simulated)?);
+            }
+            if state.hold.is_some() {
+                first.push(Event::PauseLifted { by: session.machine.user.clone() });
+            }
+            let fences = targets::hold(&store, claim, &state.plan, simulated).await?;
+            let take_over =
+                claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason });
+            let next = loaded.records.len() as u64;
+            let journal = claim.journal(Some(&loaded)).await?;
+            let operator = simulated && (yes || confirmed_by_script);
+            Ok(Drive { store, state, journal, scene, first, take_over, fences, operator, next })
+        })
+        .await
 }
 
 /// `20261123-101530-3f9a`: sorts by time, can be typed.

@@ -210,6 +210,9 @@ impl Engine {
             self.state = before;
             for record in self.journal.catch_up().await? {
                 self.state.apply(record.at, &record.event)?;
+                for observer in &mut self.observers {
+                    observer(record.at, &record.event, &self.state);
+                }
             }
             if self.state.is_over() {
                 return Ok(());

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    net::objects::Tell,
     run::{
         Journal, JournalError, RunId,
         journal::{self, Loaded, sync_directory},
@@ -30,23 +31,37 @@ use crate::{
 };
 
 pub(super) use claims::Lock;
-pub(super) use files::read_limited;
 pub use files::write_private;
+pub(super) use files::{create_file, read_limited};
 use files::{create_private, make_private};
 
 /// A directory with runs in it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Root {
     pub(super) path: PathBuf,
     pub(super) clock: Clock,
+    pub(super) tell: Option<Tell>,
 }
 
 /// One run's directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RunDirectory {
     pub(super) run: RunId,
     pub(super) path: PathBuf,
     pub(super) clock: Clock,
+    pub(super) tell: Option<Tell>,
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Root").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for RunDirectory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunDirectory").field("run", &self.run).finish_non_exhaustive()
+    }
 }
 
 impl Root {
@@ -55,7 +70,7 @@ impl Root {
     }
 
     fn run(&self, run: RunId) -> RunDirectory {
-        RunDirectory { path: self.runs().join(&*run.0), run, clock: self.clock.clone() }
+        RunDirectory { path: self.runs().join(&*run.0), run, clock: self.clock.clone(), tell: self.tell.clone() }
     }
 
     pub(super) fn begin(&self, run: &RunId, holder: &Holder) -> Result<Claim, StoreError> {

@@ -65,7 +65,9 @@ impl StoreError {
                 "`lifeboat status {run}` shows it; stop that process first, it detaches and loses nothing; if it cannot \
                  be reached, `lifeboat resume {run} --take-over --reason TEXT` goes on here"
             ),
-            Self::Superseded { run, .. } => format!("`lifeboat status {run}` shows who drives it and how far it is"),
+            Self::Superseded { run, .. } => format!(
+                "`lifeboat status {run}` shows who drives it and how far it is; if nobody drives it, `lifeboat resume {run}` goes on"
+            ),
             Self::TargetHeld { run, .. } => {
                 format!(
                     "`lifeboat resume {run}` goes on with that run, `lifeboat abort {run}` ends it and frees the target"

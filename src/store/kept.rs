@@ -39,7 +39,7 @@ pub enum Kept {
 impl Store {
     /// Does not touch the disk. `clock`: the machine's own; heartbeats do not run by simulated time.
     pub fn directory(root: PathBuf, clock: Clock) -> Self {
-        Self::Directory(directory::Root { path: root, clock })
+        Self::Directory(directory::Root { path: root, clock, tell: None })
     }
 
     /// Sends nothing. `prefix`: below it everything lies, without slashes at its ends. `shown`: how people write the
@@ -52,7 +52,7 @@ impl Store {
     #[must_use]
     pub fn telling(self, tell: Tell) -> Self {
         match self {
-            Self::Directory(root) => Self::Directory(root),
+            Self::Directory(root) => Self::Directory(directory::Root { tell: Some(tell), ..root }),
             Self::Objects(shelf) => {
                 Self::Objects(shared::Shelf { objects: shelf.objects.telling(tell.clone()), tell: Some(tell) })
             }
@@ -156,7 +156,15 @@ impl Kept {
     pub async fn claim(&self, holder: &Holder, take_over: bool) -> Result<Claim, StoreError> {
         match self {
             Self::Directory(directory) => directory.claim(holder, take_over),
-            Self::Objects(objects) => objects.claim(holder, take_over).await,
+            Self::Objects(objects) => objects.claim(holder, take_over, None).await,
+        }
+    }
+
+    /// As [`Self::claim`]; a driver that was found silent, and has not been heard since, is not watched again.
+    pub async fn claim_after(&self, holder: &Holder, silent: Option<&Heard>) -> Result<Claim, StoreError> {
+        match self {
+            Self::Directory(directory) => directory.claim(holder, false),
+            Self::Objects(objects) => objects.claim(holder, false, silent).await,
         }
     }
 
@@ -191,6 +199,14 @@ impl Kept {
         match self {
             Self::Directory(directory) => directory.journal(claim, loaded).await,
             Self::Objects(objects) => Ok(objects.journal(claim, loaded)),
+        }
+    }
+
+    /// Where a person is told what is waited for.
+    pub(super) fn tell(&self) -> Option<&Tell> {
+        match self {
+            Self::Directory(directory) => directory.tell.as_ref(),
+            Self::Objects(objects) => objects.tell.as_ref(),
         }
     }
 

@@ -12,6 +12,7 @@
 //! The primitive everywhere is *create only if absent*: of two who claim a number, a record or a target, one succeeds.
 //! Never compares the clocks of two machines.
 
+mod ask;
 mod attend;
 mod claim;
 mod directory;
@@ -21,7 +22,8 @@ mod kept;
 mod shared;
 mod target;
 
-pub use attend::Attendance;
+pub use ask::Asked;
+pub use attend::{Attendance, Beating};
 pub use claim::{Claim, Heard};
 pub use directory::write_private;
 pub use error::StoreError;

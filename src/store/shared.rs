@@ -15,6 +15,8 @@ mod claims;
 mod index;
 mod targets;
 
+pub(super) use claims::SILENCE;
+
 use super::{Claim, StoreError, error::check_id};
 use crate::{
     net::{Objects, objects::Tell},
@@ -44,7 +46,7 @@ pub struct RunObjects {
     pub(super) run: RunId,
     pub(super) journal: Objects,
     pub(super) control: Objects,
-    tell: Option<Tell>,
+    pub(super) tell: Option<Tell>,
 }
 
 impl std::fmt::Debug for RunObjects {
@@ -92,6 +94,11 @@ impl RunObjects {
     /// Its first record is there.
     async fn has_begun(&self) -> Result<bool, StoreError> {
         Ok(self.journal.read(&journal::object_name(0)).await?.is_some())
+    }
+
+    /// The same; nobody is told what is watched.
+    pub(super) fn quietly(&self) -> Self {
+        Self { tell: None, ..self.clone() }
     }
 
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {

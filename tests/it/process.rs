@@ -260,6 +260,40 @@ fn sigterm_detaches_and_resume_goes_on() {
     assert_moved_once(&simulator);
 }
 
+/// Whoever reads the events has stalled, and the last of them are still to be written.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_process_that_has_driven_and_still_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let steps: String =
+        (0..500).map(|step| format!("  - {{ id: s{step}, do: {{ wait: {{ duration: 1s }} }} }}\n")).collect();
+    let runbook = directory.path().join("many.yaml");
+    std::fs::write(&runbook, format!("version: 1\nname: many\nsteps:\n{steps}")).unwrap();
+    let mut command = Command::new(LIFEBOAT);
+    command.arg("run").arg(&runbook).args(["--simulate", "--yes", "--run-id", "many", "--output", "json"]);
+    command.arg("--state").arg(&state).current_dir(directory.path());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let stalled = child.stdout.take();
+    let journal = state.join("runs/many/journal.jsonl");
+    while !std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("\"run-stopped\"")) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::yield_now();
+    }
+    let (sender, ended) = std::sync::mpsc::channel();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    std::thread::spawn(move || sender.send(child.wait().unwrap().code()));
+    let code = (0..60).find_map(|_| {
+        let _gone_already = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        ended.recv_timeout(std::time::Duration::from_millis(500)).ok()
+    });
+    if code.is_none() {
+        let _gone_already = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+    drop(stalled);
+    assert_eq!(code, Some(Some(6)));
+}
+
 #[cfg(unix)]
 pub fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();

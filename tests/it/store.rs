@@ -1,6 +1,7 @@
 //! Runs in a directory and in a shared store, in process and on the paused clock: who may drive, what becomes of whoever
 //! may not any more, and that nothing happens twice.
 
+mod asking;
 mod driving;
 mod fencing;
 mod journals;
@@ -13,7 +14,7 @@ use lifeboat::{
     clock::Clock,
     prove::operator::simulated_operator,
     run::{
-        EngineError, Event, RunId, State, TakeOver,
+        EngineError, Event, JournalError, RunId, State, TakeOver,
         engine::{self, Directive, Driver, Request},
         lease::Holder,
     },
@@ -88,14 +89,19 @@ pub async fn drive(stage: &Stage, claim: Claim, reason: Option<&str>) -> Result<
     })?;
     let (sender, directives) = mpsc::channel::<Directive>(16);
     let claim = Arc::new(claim);
-    let attendance = claim.attend(sender.clone());
+    let mut attendance = claim.attend(sender.clone());
     let observers = vec![simulated_operator(stage.clock.clone(), sender)];
     let take_over =
         claim.over.as_ref().zip(reason).map(|(from, reason)| TakeOver { from: from.by.clone(), reason: reason.into() });
     let by = claim.holder.by.clone();
     let driver =
         Driver { claim: Some(claim.number), take_over, quiet_from: claim.quiet_from, ..Driver::new(by, 7, "test") };
-    let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
+    let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers);
+    let driven = attendance.drive(driven).await.unwrap_or_else(|unheard| match unheard {
+        StoreError::Objects(error) => Err(EngineError::Journal(JournalError::Store(error))),
+        StoreError::Journal(error) => Err(EngineError::Journal(error)),
+        other => panic!("{other}"),
+    });
     attendance.end().await;
     Arc::try_unwrap(claim).unwrap().leave().await;
     driven.map(|(state, _)| state)

@@ -2,7 +2,7 @@
 
 use super::{
     is_halting, task,
-    way_back::{go_back, is_awaited},
+    way_back::{go_back, is_awaited, what_stays},
 };
 use crate::{
     run::{Disposition, Event, Outcome, State, StepError, StepState},
@@ -48,7 +48,7 @@ pub(super) fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<
     if let Some(asked) = &state.way_back {
         return Some(go_back(state, &asked.reason).unwrap_or_else(|| Event::RunStopped {
             outcome: Outcome::Aborted,
-            reason: format!("{}; there was nothing to undo", asked.reason),
+            reason: format!("{}; there was nothing to undo{}", asked.reason, what_stays(state)),
         }));
     }
     if let Some((step, error)) = state.failure() {

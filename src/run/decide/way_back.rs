@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Task;
 use crate::{
-    run::{Event, Outcome, State, StepState},
+    run::{Event, Outcome, State, StepState, state::Ruling},
     runbook::{ActionKind, Effect},
 };
 
@@ -61,7 +61,18 @@ pub(super) fn go_back(state: &State, reason: &str) -> Option<Event> {
         return Some(Event::UndoStarted { step: state.planned(place).id.clone() });
     }
     let undone = state.steps.iter().any(|record| matches!(record.state, StepState::Undone));
-    undone.then(|| Event::RunStopped { outcome: Outcome::Undone, reason: reason.to_owned() })
+    undone.then(|| Event::RunStopped { outcome: Outcome::Undone, reason: format!("{reason}{}", what_stays(state)) })
+}
+
+/// What people did by hand and a step adopted, after a semicolon: the way back leaves it. Empty when there is none.
+pub(super) fn what_stays(state: &State) -> String {
+    let adopted = state.decided.iter().filter(|decided| decided.ruling == Ruling::Adopted).map(|decided| decided.place);
+    let stands = |place: &usize| {
+        matches!(state.steps[*place].state, StepState::Succeeded { .. })
+            && state.planned(*place).effect == Effect::Reversible
+    };
+    let ids: Vec<&str> = adopted.filter(stands).map(|place| state.planned(place).id.as_str()).collect();
+    if ids.is_empty() { String::new() } else { format!("; what was adopted stays: {}", ids.join(", ")) }
 }
 
 /// What would be taken back, in the order in which it would be: last known first.

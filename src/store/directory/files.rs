@@ -28,7 +28,7 @@ pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A new file, mode 0600.
-pub(super) fn create_file(path: &Path) -> io::Result<std::fs::File> {
+pub(in crate::store) fn create_file(path: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]

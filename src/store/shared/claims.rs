@@ -19,7 +19,6 @@ use crate::{
     store::{
         Claim, Heard, Kept, StoreError,
         claim::{Claimed, Hold},
-        inbox::{self, Taken},
     },
 };
 
@@ -91,11 +90,17 @@ impl RunObjects {
             .map_err(|error| StoreError::Damaged { place: self.control.shown(name), what: error.to_string() })
     }
 
-    pub(in crate::store) async fn claim(&self, holder: &Holder, take_over: bool) -> Result<Claim, StoreError> {
+    /// `silent`: was watched already.
+    pub(in crate::store) async fn claim(
+        &self,
+        holder: &Holder,
+        take_over: bool,
+        silent: Option<&Heard>,
+    ) -> Result<Claim, StoreError> {
         loop {
             let heard = self.driver().await?;
             let lives = heard.as_ref().filter(|heard| heard.lives);
-            if let Some(heard) = lives.filter(|_| !take_over)
+            if let Some(heard) = lives.filter(|heard| !take_over && silent != Some(*heard))
                 && !self.is_silent(heard).await?
             {
                 let now = self.heard(heard.claim).await?;
@@ -171,14 +176,12 @@ impl RunObjects {
         Ok(control.write(&heard_name(claim), text).await?)
     }
 
-    /// What other terminals and machines ask, and whether one of them has taken the run over.
-    pub(in crate::store) async fn requests(&self, claim: &Claim) -> Result<Vec<Taken>, StoreError> {
-        let control = self.control.clone().once();
-        let listed = control.list().await?;
+    /// Names and sizes of what lies beside the claims, unless somebody has taken the run over.
+    pub(in crate::store) async fn beside(&self, claim: &Claim) -> Result<Vec<(String, u64)>, StoreError> {
+        let listed = self.control.clone().once().list().await?;
         if last(&listed).is_some_and(|(last, _)| last > claim.number) {
             claim.look().await?;
         }
-        let names: Vec<(String, u64)> = listed.into_iter().map(|object| (object.name, object.size)).collect();
-        inbox::collect_objects(&control, &names).await
+        Ok(listed.into_iter().map(|object| (object.name, object.size)).collect())
     }
 }

@@ -148,6 +148,50 @@ async fn undo_puts_back_what_was_there_and_only_that() {
     assert_eq!(stage.world.record("contoso.com", "api").unwrap().target.as_deref(), Some("elsewhere.example.net"));
 }
 
+/// A flip that never arrived, and somebody else has made the same: it is not said to be undone while the record points there.
+#[tokio::test(start_paused = true)]
+async fn a_flip_that_somebody_else_made_is_not_called_undone() {
+    let stage = Stage::with([Fault::new(Act::Reset(Moment::Before)).on("PUT", RECORD).times(1)]);
+    let intent = stage.perform(FLIP, arguments()).await.1.intents().pop().unwrap();
+    let half = Call { earlier: Some(Arc::new(intent)), ..call(arguments()) };
+    action::undo(FLIP, &half, &stage.context, None, &recorder().0).await.unwrap();
+    let mut other = Stage { world: stage.world.clone(), context: stage.context.clone() };
+    other.context.run = "run-2".to_owned();
+    other.perform(FLIP, arguments()).await.0.unwrap();
+    let error = action::undo(FLIP, &half, &stage.context, None, &recorder().0).await.unwrap_err();
+    assert_eq!((error.code.as_str(), error.disposition), ("record-changed", Disposition::Refused));
+    assert!(error.message.contains("nothing on it says that this run made it so"), "{error}");
+    assert_eq!(stage.world.record("contoso.com", "api").unwrap().target.as_deref(), Some(NEW_TARGET));
+}
+
+/// Without room for the notes there may be room for the generation, which names the run as well.
+#[tokio::test(start_paused = true)]
+async fn a_full_record_is_known_by_its_generation() {
+    let stage = Stage::with([Fault::new(Act::Reset(Moment::Before)).on("PUT", RECORD).times(1)]);
+    let intent = stage.perform(FLIP, arguments()).await.1.intents().pop().unwrap();
+    for (writer, ours) in [("run-1", true), ("run-2", false)] {
+        let mut scenario = Scenario::default();
+        let api = scenario.zone.records.get_mut("api").unwrap();
+        NEW_TARGET.clone_into(&mut api.target);
+        api.ttl = Duration::from_secs(60);
+        api.metadata = (0..9).map(|place| (format!("key-{place}"), "x".to_owned())).collect();
+        api.metadata.insert("lifeboat_generation".to_owned(), format!("3 {writer}"));
+        let verdict = Stage::new(scenario).settle(FLIP, arguments(), Some(&intent), None).await;
+        assert_eq!(matches!(verdict, Verdict::Happened { .. }), ours, "{verdict:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_notes_and_the_generation_want_five_entries() {
+    for (entries, warnings) in [(5, &[][..]), (6, &["metadata-full"])] {
+        let mut scenario = Scenario::default();
+        let api = scenario.zone.records.get_mut("api").unwrap();
+        api.metadata = (0..entries).map(|place| (format!("key-{place}"), "x".to_owned())).collect();
+        let probe = Stage::new(scenario).probe(FLIP, arguments()).await.unwrap();
+        assert_eq!(codes(&probe, Severity::Warning), warnings, "{entries}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn undo_is_for_what_is_reversible() {
     let stage = Stage::new(Scenario::default());

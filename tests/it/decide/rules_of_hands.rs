@@ -192,6 +192,19 @@ fn a_step_that_is_held_may_be_done_by_hand() {
 }
 
 #[test]
+fn an_end_names_what_was_adopted_and_stays() {
+    let mut play = Play::start(vec![reversible("a", &[]), reversible("flip", &["a"]), step("after", &["flip"])]);
+    play.change("a");
+    play.fail("flip", Disposition::Final);
+    play.ask(adopt("flip"), Some(happened())).unwrap();
+    play.attach();
+    play.go_back();
+    play.undone("a");
+    let (outcome, reason, _) = play.state.stopped.clone().unwrap();
+    assert_eq!((outcome, reason.as_str()), (Outcome::Undone, "enough; what was adopted stays: flip"));
+}
+
+#[test]
 fn what_may_not_be_adopted_says_why() {
     let mut play = Play::start(vec![
         step("read", &[]),

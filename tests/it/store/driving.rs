@@ -80,7 +80,9 @@ fn a_driver_that_fell_silent_is_dead_after_a_while() {
         assert!((15..=17).contains(&waited), "{waited} s");
         assert!(u64::try_from(waited).unwrap() > LEASE.as_secs(), "it may count itself the driver no more");
         assert_eq!(claim.over, None, "nothing is taken from the dead");
-        assert!(matches!(dead.beat().await, Err(StoreError::Superseded { .. })));
+        let superseded = dead.beat().await.unwrap_err();
+        assert!(matches!(superseded, StoreError::Superseded { .. }));
+        assert!(superseded.hint().contains("if nobody drives it, `lifeboat resume test-run`"), "{}", superseded.hint());
         assert!(!dead.lease().holds());
         let state = drive(&stage, claim, None).await.unwrap();
         assert_eq!(outcome(&state), Some(Outcome::Succeeded));

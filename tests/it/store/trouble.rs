@@ -185,12 +185,17 @@ fn last_words_that_arrive_late_belong_to_the_run() {
             ..lifeboat::run::engine::Driver::new(next.holder.by.clone(), 8, "test")
         };
         let context = std::sync::Arc::new(stage.context());
-        let driven = lifeboat::run::engine::drive(state, journal, context, driver, directives, vec![operator]).await;
+        let seen: &'static Mutex<Vec<Event>> = Box::leak(Box::default());
+        let see = Box::new(|_, event: &Event, _: &State| seen.lock().unwrap().push(event.clone()));
+        let observers: Vec<lifeboat::run::engine::Observer> = vec![operator, see];
+        let driven = lifeboat::run::engine::drive(state, journal, context, driver, directives, observers).await;
         attendance.end().await;
         assert_moved_once(&stage, &driven.unwrap().0);
         let events = events(&kept).await;
         assert!(matches!(events[before].1, Event::ChangeIntended { .. }), "{:?}", events[before]);
         assert!(matches!(events[before + 1].1, Event::DriverAttached { generation: 2, .. }));
+        let written: Vec<Event> = events[before..].iter().map(|(_, event)| event.clone()).collect();
+        assert_eq!(*seen.lock().unwrap(), written, "views miss nothing, and number it as the journal does");
     });
 }
 
