@@ -20,7 +20,7 @@ pub enum Row {
         mode: Mode,
         standing: Standing,
         /// Somebody wants nothing more to start.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         paused: bool,
         started_at: Timestamp,
         elapsed_s: i64,
