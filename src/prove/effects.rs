@@ -71,9 +71,9 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// Everything that was done twice, or without having been announced; each a lower-case fragment. `repeats`: the world
-/// itself let a request arrive twice.
-pub(super) fn duplicates(
-    (world, undisturbed): (&Effects, &Effects),
+/// itself let a request arrive twice. `undisturbed`: the effects of the same run when nothing goes wrong, if they are known.
+pub fn duplicates(
+    (world, undisturbed): (&Effects, Option<&Effects>),
     requests: &[LoggedRequest],
     events: &[Event],
     repeats: bool,
@@ -85,7 +85,7 @@ pub(super) fn duplicates(
             events.iter().filter(|event| matches!(event, Event::UndoIntended { intent, .. } if kind.is_of(intent))),
         );
         let sent = count(requests.iter().filter(|request| kind.was_sent(request)));
-        let (accepted, usual) = ((kind.accepted)(world), (kind.accepted)(undisturbed));
+        let accepted = (kind.accepted)(world);
         if kind.once && sent > intents {
             found.push(format!("{sent} requests for {} of {intents} intents", kind.name));
         }
@@ -95,6 +95,8 @@ pub(super) fn duplicates(
         if accepted > intents * if doubled { 2 } else { 1 } {
             found.push(format!("{accepted} {} of {intents} intents", kind.name));
         }
+        let Some(undisturbed) = undisturbed else { continue };
+        let usual = (kind.accepted)(undisturbed);
         match kind.completed {
             Some(completed) if completed(world) > completed(undisturbed) => {
                 found.push(format!("{} {} where {} are enough", completed(world), kind.name, completed(undisturbed)));

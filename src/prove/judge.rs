@@ -81,7 +81,7 @@ pub(super) fn judge(case: &Case, point: Point, trial: &Trial) -> Verdict {
         }
     }
     let repeats = matches!(point.row.blow, Blow::Strike(act, _) if matches!(act(), Act::Twice(_)));
-    let effects = (&trial.world.effects(), &case.effects);
+    let effects = (&trial.world.effects(), Some(&case.effects));
     if trial.records.is_ok() {
         verdict.duplicates = duplicates(effects, &trial.world.requests(), &events, repeats);
     }

@@ -27,6 +27,7 @@ mod truth;
 mod worlds;
 
 pub use case::{Case, Order, Unprovable};
+pub use effects::duplicates;
 pub use proof::{CaseProof, Failed, Proof, Tally, prove};
 pub use rows::{Point, rows};
 pub use stage::Stage;

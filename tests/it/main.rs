@@ -30,6 +30,7 @@ mod runbooks;
 mod shared_state;
 mod shared_stores;
 mod sim;
+mod simulate;
 mod store;
 mod tidy;
 mod transitions;
