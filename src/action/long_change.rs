@@ -2,13 +2,16 @@
 //!
 //! ```text
 //!  send ─► intend ─► POST once ─► accepted ─► follow ─► the service is idle, and a sign says that it happened
-//!    ▲        │          ├─ 409 ServiceLocked: no effect ─► intend "not sent" ─► wait until idle ─┐
-//!    └────────┼──────────┼────────────────────────────────────────────────────────────────────────┘
+//!    ▲        │          ├─ 409 ServiceLocked ─► intend "locked" ─► wait until idle ─► no sign ─┐
+//!    │        │          │                                               └─ a sign ─► in doubt  │
+//!    └────────┼──────────┼──────────────────────────────────────────────────────────────────────┘
 //!             │          ├─ any other 4xx: no effect ─► failed
 //!             │          └─ no answer, 5xx ─► in doubt: only `settle` leads out
 //! ```
 //!
-//! Never sends the request twice for one recorded intent.
+//! Never sends the request twice for one recorded intent. A service that says it is idle and then that it is locked may
+//! be locked by this very request, if something on the way repeated it: so the request is sent again only when the idle
+//! service shows no sign of anything.
 
 mod follow;
 mod send;
@@ -79,8 +82,9 @@ pub struct Before {
     /// Name of the backup.
     pub backup: String,
     pub sent_at: Timestamp,
-    /// False: Azure has refused the last request with `ServiceLocked`, and no other has been sent.
-    pub sent: bool,
+    /// Azure has answered the last request with `ServiceLocked`, and no other has been sent.
+    #[serde(default)]
+    pub locked: bool,
     /// Of a backup: what the service held right before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,

@@ -152,7 +152,7 @@ pub async fn adopt(arguments: &TakeBackup, call: &Call, context: &Context) -> Re
     }
     let content = None;
     let before =
-        Before { etag: None, provisioning_state: None, backup: name.clone(), sent_at: created, sent: true, content };
+        Before { etag: None, provisioning_state: None, backup: name.clone(), sent_at: created, locked: false, content };
     let (blob, described) = arguments.look(context, &before).await.map_err(unread)?;
     let Some(blob) = blob else { return Ok(adoption::refuted(format!("the backup `{name}` is gone"))) };
     let newest = backup_probe::newest_before(arguments, context, &name).await.map_err(unread)?;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{BUSY_INTERVAL, Before, Change, ChangeKind, Content, watched_service};
+use super::{BUSY_INTERVAL, Before, Change, ChangeKind, Content, Sign, watched_service};
 use crate::{
     action::{
         Call, Context, Recorder,
@@ -36,7 +36,7 @@ pub enum Patience {
 pub enum Sent {
     /// Azure has taken it; durable.
     Accepted { operation: Operation, before: Box<Before> },
-    /// Nothing was sent, or all of it was refused without effect: the service is busy, and why.
+    /// Nothing was sent, or it was refused: the service is busy, and why.
     Skipped(String),
 }
 
@@ -51,12 +51,19 @@ pub async fn send(
     (name, patience, call): (&(dyn Fn() -> String + Sync), Patience, Option<&Call>),
     record: &Recorder,
 ) -> Result<Sent, StepError> {
-    let service_name = change.service.name();
+    let (service_name, noun) = (change.service.name(), change.kind.noun());
+    let mut locked: Option<Before> = None;
     for _ in 0..MOST_LOCKED {
         let service = match idle(change, context, arm, patience, record).await? {
             Ok(service) => service,
             Err(busy) => return Ok(Sent::Skipped(busy)),
         };
+        if let Some(before) = locked {
+            // Never a second request over what may be the work of the first.
+            if change.sign(context, &service, &before).await != Sign::Nothing {
+                return Err(change.locked_in_doubt());
+            }
+        }
         if let Some(blocker) = judge_service(change, &service).into_iter().next() {
             return Err(StepError::new(Disposition::Final, &blocker.code, blocker.message, blocker.remedy));
         }
@@ -77,7 +84,7 @@ pub async fn send(
             provisioning_state: service.provisioning_state().map(str::to_owned),
             backup,
             sent_at: context.clock.now(),
-            sent: true,
+            locked: false,
             content,
         };
         let intent = |before: &Before| Intent { request: change.planned(&before.backup, arm), before: json!(before) };
@@ -98,16 +105,18 @@ pub async fn send(
                 return Ok(Sent::Accepted { operation, before: Box::new(before) });
             }
             Err(failure) if failure.kind == AzureErrorKind::Busy => {
-                // The answer says that nothing was done. Until the next request this intent must not be taken for a
-                // change, although the service will be seen busy: it is busy with something else.
-                record.intend(intent(&Before { sent: false, content: None, ..before })).await;
-                if patience == Patience::Skip {
-                    return Ok(Sent::Skipped(format!("{service_name} has just begun something else ({failure})")));
-                }
-                note(
-                    record,
-                    format!("{service_name} has just begun something else ({failure}); waiting until it is idle"),
+                // It is busy with something else, unless the request arrived twice: whoever comes later must not take
+                // its being busy for the change.
+                let before = Before { locked: true, ..before };
+                record.intend(intent(&before)).await;
+                let begun = format!(
+                    "{service_name} has just begun something else, if not this {noun}, asked for twice on the way ({failure})"
                 );
+                if patience == Patience::Skip {
+                    return Ok(Sent::Skipped(begun));
+                }
+                note(record, format!("{begun}; waiting until it is idle"));
+                locked = Some(before);
                 // The lock may be gone before the service says so, or not be shown at all: never ask in a tight loop.
                 let next_look = after(context.clock.now(), BUSY_INTERVAL);
                 context.clock.sleep_until(next_look).await;
@@ -115,7 +124,6 @@ pub async fn send(
             Err(failure) => return Err(change.not_accepted(&failure)),
         }
     }
-    let noun = change.kind.noun();
     Err(StepError::new(
         Disposition::Retryable,
         "service-locked",

@@ -40,10 +40,6 @@ pub async fn settle(
         return verdict(Verdict::DidNotHappen { reason: format!("no {noun} had been asked for") });
     };
     let before = Before::of(change, intent)?;
-    if !before.sent {
-        let reason = format!("Azure had refused the {noun} because the service was locked, and it was not sent again");
-        return verdict(Verdict::DidNotHappen { reason });
-    }
     let now = context.clock.now();
     // One more look than none, also when the request is long past.
     let until = latest_effect(context, Some(before.sent_at)).max(after(now, SETTLE_INTERVAL));
@@ -116,6 +112,13 @@ async fn look_at_service(
 fn judge(change: &Change<'_>, operation: Option<&Operation>, before: Before, look: &Look) -> Settled {
     let (name, noun) = (change.service.name(), change.kind.noun());
     let verdict = match (Standing::of(&look.service), &look.sign, operation) {
+        (Standing::Busy(state), _, None) if before.locked => Verdict::Unknown {
+            reason: format!(
+                "{name} was locked when the {noun} was asked for, and is busy (state {state}): with something else, or \
+                 with this {noun}, asked for twice on the way"
+            ),
+            remedy: format!("resume when it is idle; {}", change.remedy(&before)),
+        },
         (Standing::Busy(_), _, operation) => Verdict::GoesOn { operation: operation.cloned() },
         // Only of a backup: see `Change::happened_anyway`.
         (Standing::Broken(_), Sign::Proof, _) => return Settled::Happened(before),

@@ -71,6 +71,20 @@ impl Change<'_> {
         step
     }
 
+    /// Azure said that the service was locked, and now it is idle and shows that something happened.
+    pub(super) fn locked_in_doubt(&self) -> StepError {
+        let (name, noun) = (self.service.name(), self.kind.noun());
+        StepError::new(
+            Disposition::InDoubt,
+            self.kind.in_doubt(),
+            format!(
+                "{name} was locked when the {noun} was asked for, and has changed since: by something else, or by this \
+                 {noun}, asked for twice on the way"
+            ),
+            format!("the {noun} is not sent again by itself; the activity log of {name} says what changed it"),
+        )
+    }
+
     /// An operation that Azure took and that failed.
     pub(super) fn failed(&self, code: Option<&str>, message: &str) -> StepError {
         let (known, hint) = classify(self.kind, code, message);
@@ -101,13 +115,12 @@ impl Change<'_> {
         match self.kind {
             ChangeKind::Backup => format!(
                 "look in the activity log of {name} for `Backup API Management service` after {at}, and whether the blob \
-                 `{}` is there; then `lifeboat abort` this run and start another: it takes a new backup",
+                 `{}` is there; then say with `lifeboat settle` whether it happened",
                 before.backup
             ),
             ChangeKind::Restore => format!(
-                "look in the activity log of {name} for `Restore API Management service` after {at}; if it succeeded, go \
-                 on in a new run that starts behind the restore, else `lifeboat abort` this run and start another: it \
-                 restores again"
+                "look in the activity log of {name} for `Restore API Management service` after {at}; then say with \
+                 `lifeboat settle` whether it happened: if it did not, it is sent again"
             ),
         }
     }
@@ -127,7 +140,9 @@ pub(super) fn unreadable_intent(kind: ChangeKind) -> StepError {
         Disposition::InDoubt,
         kind.in_doubt(),
         format!("the journal does not say what the service was like before the {noun}"),
-        format!("look in the activity log of the service whether the {noun} was made; then `lifeboat abort` this run"),
+        format!(
+            "look in the activity log of the service whether the {noun} was made; then say so with `lifeboat settle`"
+        ),
     )
 }
 

@@ -333,8 +333,8 @@ async fn a_busy_service_is_waited_for_or_left_as_the_runbook_says() {
 async fn a_lock_that_shows_late_is_no_backup_in_doubt() {
     let locked = || [Fault::status(409, "ServiceLocked").on("POST", POST).times(1)];
     let (_, journal, _) = survives(locked()).await;
-    let sent: Vec<Value> = journal.intents().iter().map(|intent| intent.before["sent"].clone()).collect();
-    assert_eq!(sent, [true, false, true]);
+    let answered: Vec<Value> = journal.intents().iter().map(|intent| intent.before["locked"].clone()).collect();
+    assert_eq!(answered, [false, true, false]);
 
     let stage = alive(locked());
     let mut skipping = arguments();

@@ -2,7 +2,7 @@
 
 use lifeboat::{
     run::Disposition,
-    sim::{Act, Fault, Moment, Status},
+    sim::{Act, Fault, Moment, Status, Twice},
 };
 
 use super::*;
@@ -117,8 +117,8 @@ async fn a_lost_operation_is_found_in_the_service() {
 async fn a_locked_service_is_waited_for_and_then_asked_again() {
     let (_, journal, stage) = survives([Fault::status(409, "ServiceLocked").on("POST", "/restore").times(2)]).await;
     assert_eq!(stage.world.effects().restore_posts_received, 3);
-    let sent: Vec<Value> = journal.intents().iter().map(|intent| intent.before["sent"].clone()).collect();
-    assert_eq!(sent, [true, false, true, false, true], "between two requests the journal says that none is out");
+    let locked: Vec<Value> = journal.intents().iter().map(|intent| intent.before["locked"].clone()).collect();
+    assert_eq!(locked, [false, true, false, true, false], "between two requests the journal says that none is out");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,9 +127,43 @@ async fn a_refused_request_is_never_taken_for_a_restore_that_goes_on() {
     let arguments = arguments(&stage).await;
     let (done, journal) = stage.perform(RESTORE, arguments.clone()).await;
     done.unwrap();
-    let refused = journal.intents().into_iter().find(|intent| intent.before["sent"] == false).unwrap();
+    let refused = journal.intents().into_iter().find(|intent| intent.before["locked"] == true).unwrap();
+    // The service has been restored since, by another request: this one's intent does not tell so.
     let verdict = stage.settle(RESTORE, arguments, Some(&refused), None).await;
-    assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{verdict:?}");
+    assert!(matches!(verdict, Verdict::Unknown { .. }), "{verdict:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_arrives_twice_and_is_answered_by_a_lock_is_never_sent_again() {
+    let stage = Stage::with([Fault::new(Act::Twice(Twice::Second)).on("POST", "/restore").times(1)]);
+    let arguments = arguments(&stage).await;
+    let (done, journal) = stage.perform(RESTORE, arguments.clone()).await;
+    let error = done.unwrap_err();
+    assert_eq!((error.code.as_str(), error.disposition), ("restore-in-doubt", Disposition::InDoubt), "{error:?}");
+    assert!(error.message.contains("asked for twice on the way"), "{}", error.message);
+    assert_eq!(stage.world.effects().restores_completed, 1);
+    let last = journal.intents().pop().unwrap();
+    let verdict = stage.settle(RESTORE, arguments, Some(&last), None).await;
+    let Verdict::Unknown { remedy, .. } = verdict else { panic!("{verdict:?}") };
+    assert!(remedy.contains("activity log") && remedy.contains("`lifeboat settle`"), "{remedy}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_locked_and_is_busy_is_not_followed_as_if_it_were_the_restore() {
+    let stage = Stage::with([Fault::new(Act::Twice(Twice::Second)).on("POST", "/restore").times(1)]);
+    let arguments = arguments(&stage).await;
+    // The process that waits for it dies after five minutes.
+    let (record, journal) = recorder();
+    let step = call(arguments.clone());
+    tokio::select! {
+        _ = action::perform(RESTORE, &step, &stage.context, &record) => panic!("45 minutes have not passed"),
+        () = stage.pass(5) => {}
+    }
+    let last = journal.intents().pop().unwrap();
+    assert_eq!(last.before["locked"], true);
+    let verdict = stage.settle(RESTORE, arguments, Some(&last), None).await;
+    let Verdict::Unknown { reason, .. } = verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("is busy (state"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
