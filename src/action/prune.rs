@@ -57,10 +57,7 @@ pub async fn probe(arguments: &Prune, context: &Context) -> Result<Probe, StepEr
     };
     let (place, prefix) = (arguments.place(), arguments.prefix());
     let count = decision.doomed.len();
-    let requests = decision.doomed.iter().flat_map(|one| {
-        let manifest = one.manifest.as_ref().map(|(name, etag)| (name.as_str(), etag.as_str()));
-        std::iter::once((one.name.as_str(), one.etag.as_str())).chain(manifest)
-    });
+    let requests = decision.doomed.iter().flat_map(Doomed::blobs);
     let requests = requests.filter_map(|(name, etag)| planned(arguments, context, name, etag)).collect();
     let facts = Facts::seen(format!("list blobs {place}"), context.clock.now())
         .with_volatile("backups.kept", decision.kept)
@@ -83,6 +80,7 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
     let decision = look(arguments, context, &blobs).await?;
     let mut deleted: Vec<String> = Vec::new();
     let mut left = 0;
+    let mut absent = Vec::new();
     for one in decision.doomed.iter().take(MOST_DELETED) {
         if let Some(run) = arguments.frozen(context).await? {
             note(record, format!("run `{run}` needs the backups in {}: no more is deleted", arguments.place()));
@@ -94,7 +92,10 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
             record.intend(Intent { request, before }).await;
         }
         match delete(arguments, &blobs, one).await {
-            Ok(()) => deleted.push(one.name.clone()),
+            Ok(not_there) => {
+                absent.extend(not_there);
+                deleted.push(one.name.clone());
+            }
             Err(failure) if is_kept(&failure) => {
                 left += 1;
                 note(record, format!("`{}` was left alone: {failure}", one.name));
@@ -102,10 +103,31 @@ pub async fn perform(arguments: &Prune, context: &Context, record: &Recorder) ->
             Err(failure) => return Err(failed(&one.name, &failure)),
         }
     }
+    if !absent.is_empty() {
+        must_be_gone(arguments, &blobs, &absent).await?;
+    }
     if decision.doomed.len() > MOST_DELETED {
         note(record, format!("{} more wait for the next run", decision.doomed.len() - MOST_DELETED));
     }
     Ok(done(&deleted, decision.kept + left, None))
+}
+
+/// What was listed a moment ago, and was then said not to be there, is looked for once more.
+async fn must_be_gone(arguments: &Prune, blobs: &Blobs, absent: &[(&str, &str)]) -> Result<(), StepError> {
+    let listed = blobs
+        .list(arguments.storage.name(), &arguments.container, &arguments.prefix())
+        .await
+        .map_err(|failure| error::from_read(&format!("the backups in {}", arguments.place()), &failure))?;
+    let still = |(name, etag): &&(&str, &str)| {
+        listed.iter().any(|blob| blob.name == *name && blob.snapshot.is_none() && blob.etag.as_deref() == Some(*etag))
+    };
+    let Some((name, _)) = absent.iter().find(still) else { return Ok(()) };
+    Err(StepError::new(
+        Disposition::Retryable,
+        "delete-without-effect",
+        format!("Azure said that there is no `{name}` to delete, and lists it in {}", arguments.place()),
+        "`lifeboat resume` deletes what is still listed",
+    ))
 }
 
 /// Reads only: what is gone is gone, and what is left is deleted by starting again.
@@ -127,16 +149,21 @@ fn gone(intent: &Intent) -> Vec<String> {
     before.chain(intent.before.get("backup")).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The backup first: a crash in between leaves a manifest without a backup, which nobody takes for one.
-async fn delete(arguments: &Prune, blobs: &Blobs, one: &Doomed) -> Result<(), AzureError> {
+/// The backup first: a crash in between leaves a manifest without a backup, which nobody takes for one. Gives what Azure
+/// said was not there to delete.
+async fn delete<'a>(arguments: &Prune, blobs: &Blobs, one: &'a Doomed) -> Result<Vec<(&'a str, &'a str)>, AzureError> {
     let (account, container) = (arguments.storage.name(), arguments.container.as_str());
-    blobs.delete(account, container, &one.name, BlobCondition::Unchanged(&one.etag)).await?;
-    let Some((name, etag)) = &one.manifest else { return Ok(()) };
-    match blobs.delete(account, container, name, BlobCondition::Unchanged(etag)).await {
-        // The backup is gone; the manifest that is kept is taken by a later run as an orphan.
-        Err(failure) if is_kept(&failure) => Ok(()),
-        answer => answer.map(drop),
+    let mut absent = Vec::new();
+    for (place, (name, etag)) in one.blobs().enumerate() {
+        match blobs.delete(account, container, name, BlobCondition::Unchanged(etag)).await {
+            Ok(true) => {}
+            Ok(false) => absent.push((name, etag)),
+            // The backup is gone; the manifest that is kept is taken by a later run as an orphan.
+            Err(failure) if place > 0 && is_kept(&failure) => {}
+            Err(failure) => return Err(failure),
+        }
     }
+    Ok(absent)
 }
 
 /// Somebody changed it since it was listed, or a lease, a snapshot or a policy keeps it: that is no failure.

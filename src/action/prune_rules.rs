@@ -29,6 +29,14 @@ pub struct Doomed {
     pub manifest: Option<(String, String)>,
 }
 
+impl Doomed {
+    /// Name and `ETag` of each blob, in the order in which they go.
+    pub fn blobs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let manifest = self.manifest.as_ref().map(|(name, etag)| (name.as_str(), etag.as_str()));
+        std::iter::once((self.name.as_str(), self.etag.as_str())).chain(manifest)
+    }
+}
+
 /// The decision over one listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {

@@ -28,7 +28,7 @@ const MOST_LOCKED: u32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     Wait,
-    /// Leave it.
+    /// Leave it, if it is busy before anything was asked for.
     Skip,
 }
 
@@ -36,7 +36,7 @@ pub enum Patience {
 pub enum Sent {
     /// Azure has taken it; durable.
     Accepted { operation: Operation, before: Box<Before> },
-    /// Nothing was sent, or it was refused: the service is busy, and why.
+    /// Nothing was sent: the service is busy, and how.
     Skipped(String),
 }
 
@@ -54,6 +54,8 @@ pub async fn send(
     let (service_name, noun) = (change.service.name(), change.kind.noun());
     let mut locked: Option<Before> = None;
     for _ in 0..MOST_LOCKED {
+        // Once it was asked for, only the idle service tells whether it is the one that keeps it busy.
+        let patience = if locked.is_some() { Patience::Wait } else { patience };
         let service = match idle(change, context, arm, patience, record).await? {
             Ok(service) => service,
             Err(busy) => return Ok(Sent::Skipped(busy)),
@@ -109,13 +111,13 @@ pub async fn send(
                 // its being busy for the change.
                 let before = Before { locked: true, ..before };
                 record.intend(intent(&before)).await;
-                let begun = format!(
-                    "{service_name} has just begun something else, if not this {noun}, asked for twice on the way ({failure})"
+                note(
+                    record,
+                    format!(
+                        "{service_name} has just begun something else, if not this {noun}, asked for twice on the way \
+                         ({failure}); waiting until it is idle"
+                    ),
                 );
-                if patience == Patience::Skip {
-                    return Ok(Sent::Skipped(begun));
-                }
-                note(record, format!("{begun}; waiting until it is idle"));
                 locked = Some(before);
                 // The lock may be gone before the service says so, or not be shown at all: never ask in a tight loop.
                 let next_look = after(context.clock.now(), BUSY_INTERVAL);

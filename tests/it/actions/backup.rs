@@ -4,7 +4,7 @@ use lifeboat::{
     action::manifest::{self, Manifest},
     azure::{apim_content::ContentNames, inventory::InventoryClass},
     run::Disposition,
-    sim::{Act, Fault, Moment, Status},
+    sim::{Act, Fault, Moment, Status, Twice},
 };
 
 use super::*;
@@ -336,14 +336,28 @@ async fn a_lock_that_shows_late_is_no_backup_in_doubt() {
     let answered: Vec<Value> = journal.intents().iter().map(|intent| intent.before["locked"].clone()).collect();
     assert_eq!(answered, [false, true, false]);
 
+    // One that leaves a busy service alone has asked already: it waits, and then takes its backup.
     let stage = alive(locked());
     let mut skipping = arguments();
     skipping["when_busy"] = json!("skip");
+    let (done, _) = stage.perform(BACKUP, skipping).await;
+    assert!(done.unwrap().outputs.contains_key("name"));
+    assert_eq!(stage.world.effects().backups_completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_locks_its_own_repetition_out_is_found_by_its_blob() {
+    let stage = alive([Fault::new(Act::Twice(Twice::Second)).on("POST", POST).times(1)]);
+    let mut skipping = arguments();
+    skipping["when_busy"] = json!("skip");
     let (done, journal) = stage.perform(BACKUP, skipping.clone()).await;
-    assert!(done.unwrap().outputs["skipped"].as_str().unwrap().contains("ServiceLocked"));
+    let error = done.unwrap_err();
+    assert_eq!((error.code.as_str(), error.disposition), ("backup-in-doubt", Disposition::InDoubt), "{error:?}");
     let last = journal.intents().pop().unwrap();
     let verdict = stage.settle(BACKUP, skipping, Some(&last), None).await;
-    assert!(matches!(verdict, Verdict::DidNotHappen { .. }), "{verdict:?}");
+    // Found, and its manifest is still to be written.
+    assert!(matches!(verdict, Verdict::GoesOn { .. }), "{verdict:?}");
+    assert_eq!(stage.world.effects().backups_completed, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use lifeboat::{
     action::{Others, Unfinished},
     azure::storage::{BlobCondition, BlobContent},
+    run::Disposition,
     sim::{Act, Fault, Moment},
 };
 
@@ -103,6 +104,16 @@ async fn a_lost_answer_to_a_delete_is_no_lost_delete() {
         let verdict = stage.settle(PRUNE, arguments(), None, None).await;
         assert!(matches!(verdict, Verdict::Happened { .. }), "{verdict:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_not_to_be_there_and_is_listed_is_not_called_deleted() {
+    let fault = Fault::status(404, "BlobNotFound").on("DELETE", "apimbackup").skip(2).times(1);
+    let stage = Stage::new(Scenario { faults: vec![fault], ..Scenario::alive() });
+    let error = stage.perform(PRUNE, arguments()).await.0.unwrap_err();
+    assert_eq!((error.code.as_str(), error.disposition), ("delete-without-effect", Disposition::Retryable));
+    let (done, _) = stage.perform(PRUNE, arguments()).await;
+    assert_eq!(done.unwrap().outputs["deleted"].as_array().unwrap().len(), 1, "the one that was left");
 }
 
 #[tokio::test(start_paused = true)]
