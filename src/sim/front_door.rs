@@ -195,6 +195,7 @@ pub(super) fn settle(desk: &mut Desk<'_>) {
         desk.state.changed = true;
         if update.failure.is_none() {
             pools.origins.insert(update.origin.clone(), update.to.clone());
+            desk.state.effects.origin_patches_completed += 1;
         }
     }
 }

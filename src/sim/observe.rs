@@ -37,6 +37,9 @@ pub struct Effects {
     pub origin_patches_received: u32,
     #[serde(default)]
     pub origin_patches_accepted: u32,
+    /// Ended, and the origin is so.
+    #[serde(default)]
+    pub origin_patches_completed: u32,
     pub tokens_issued: u32,
 }
 
