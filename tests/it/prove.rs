@@ -1,5 +1,7 @@
 //! `lifeboat prove`: what it tries, that it says the same twice, and that it notices.
 
+mod safety;
+
 use std::path::Path;
 
 use lifeboat::{
