@@ -178,7 +178,6 @@ impl Journal {
         match &mut self.medium {
             Medium::Null => return Ok(()),
             Medium::Objects(objects) => {
-                self.appends += 1;
                 return objects::append(objects, &self.succession, &mut self.head, at, events).await;
             }
             Medium::File { .. } | Medium::Memory { .. } => {}

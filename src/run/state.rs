@@ -143,7 +143,6 @@ impl State {
                 unmet[place] += 1;
             }
         }
-        let ready = (0..plan.steps.len()).filter(|place| unmet[*place] == 0).collect();
         Ok(Self {
             run: run.clone(),
             plan: plan.clone(),
@@ -165,7 +164,7 @@ impl State {
             hold: None,
             decided: Vec::new(),
             stopped: None,
-            ready,
+            ready: BTreeSet::new(),
             active: BTreeSet::new(),
             failed: BTreeSet::new(),
             changed: BTreeMap::new(),

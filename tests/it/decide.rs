@@ -5,5 +5,6 @@ mod random;
 mod rules_after_a_crash;
 mod rules_of_hands;
 mod rules_of_people;
+mod rules_of_records;
 mod rules_of_steps;
 mod rules_of_undo;

@@ -183,3 +183,39 @@ fn a_power_cut_keeps_what_reached_the_disk() {
         assert_eq!(disk.bytes(), &whole[..kept]);
     }
 }
+
+#[test]
+fn a_disk_without_room_keeps_what_fits_and_tells_where_each_append_began() {
+    let whole = written();
+    let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let disk = Disk::default();
+    let mut journal = Journal::in_memory(disk.clone(), None);
+    at_once(journal.append(at(0), &events()[..1])).unwrap();
+    disk.set_room(Some(first + 9));
+    let error = at_once(journal.append(at(1), &events()[1..2])).unwrap_err();
+    assert!(matches!(error, JournalError::Io { .. }), "{error}");
+    assert_eq!(disk.bytes(), &whole[..first + 9]);
+    assert_eq!(disk.appends(), [0, first]);
+}
+
+#[test]
+fn the_last_line_has_the_hash_that_the_next_one_would_carry() {
+    let bytes = written();
+    let last = bytes[..bytes.len() - 1].rsplit(|byte| *byte == b'\n').next().unwrap();
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().head_hash(), hex(last));
+}
+
+#[test]
+fn a_file_that_is_no_journal_by_its_size_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.jsonl");
+    std::fs::File::create(&path).unwrap().set_len((1 << 30) + 1).unwrap();
+    assert!(matches!(load(&path), Err(JournalError::TooLarge { .. })));
+}
+
+#[test]
+fn nobody_overtakes_the_owner_of_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::create(&directory.path().join("journal.jsonl")).unwrap();
+    assert!(!journal.may_be_overtaken());
+}
