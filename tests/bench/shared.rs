@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,9 +28,12 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
+/// Each claims for itself.
 fn holder() -> Holder {
+    static CLAIMS: AtomicU64 = AtomicU64::new(0);
+    let nonce = format!("bench{}", CLAIMS.fetch_add(1, Ordering::Relaxed));
     let by = Person { name: "bench".into(), host: "here".into(), verified: false, simulated: false };
-    Holder { by, pid: std::process::id(), since: Clock::Wall.now(), nonce: String::new() }
+    Holder { by, pid: std::process::id(), since: Clock::Wall.now(), nonce }
 }
 
 /// A run in a directory whose journal has at least so many events.
