@@ -1,7 +1,7 @@
 //! Random runbooks of the real actions, in random trouble, driven by processes that die, are taken over and are asked things.
 //! After every event of every run the promises are held.
 //!
-//! `LIFEBOAT_SEED=7 cargo test simulate` runs one seed again and prints its story; `LIFEBOAT_SEEDS=5000` runs so many.
+//! `LIFEBOAT_SEED=7 cargo test simulate` runs one seed again and tells what it was like; `LIFEBOAT_SEEDS=5000` runs so many.
 
 mod chance;
 mod crowd;
@@ -20,7 +20,7 @@ use std::{
 use crate::harness::on_paused_clock;
 use chance::Chance;
 
-/// Seeds of one `cargo test`: about a minute of two processors. `.ci/run` runs twice as many.
+/// Seeds of one `cargo test`; `.ci/run` runs 4,000 on top.
 const SEEDS: u64 = 1000;
 
 #[test]
