@@ -83,7 +83,6 @@ pub struct Before {
     pub backup: String,
     pub sent_at: Timestamp,
     /// Azure has answered the last request with `ServiceLocked`, and no other has been sent.
-    #[serde(default)]
     pub locked: bool,
     /// Of a backup: what the service held right before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
