@@ -16,11 +16,11 @@ use lifeboat::{
     prove::operator::simulated_operator,
     run::{
         EngineError, Event, JournalError, RunId, State, TakeOver,
-        engine::{self, Directive, Driver, Request},
+        engine::{self, Directive, Driver},
         lease::Holder,
     },
     sim::Bucket,
-    store::{Claim, Kept, Store, StoreError},
+    store::{Claim, Store, StoreError},
 };
 use tokio::sync::mpsc;
 
@@ -55,8 +55,9 @@ impl Place {
         self.directory.path().join("state/runs").join(run)
     }
 
-    pub fn both(clock: &Clock) -> [Self; 2] {
-        [Self::shared(clock), Self::directory(clock)]
+    /// On one medium or the other.
+    pub fn on(shared: bool, clock: &Clock) -> Self {
+        if shared { Self::shared(clock) } else { Self::directory(clock) }
     }
 }
 
@@ -117,15 +118,4 @@ pub async fn drive_unattended(stage: &Stage, claim: &Claim) -> Result<State, Eng
     let driver = Driver { claim: Some(claim.number), ..Driver::new(claim.holder.by.clone(), 7, "test") };
     let driven = engine::drive(state, journal, Arc::new(stage.context()), driver, directives, observers).await;
     driven.map(|(state, _)| state)
-}
-
-/// Posts a request and waits for the answer.
-pub async fn ask(kept: &Kept, clock: &Clock, name: &str, request: Request) -> Result<(), String> {
-    let posted = kept.post(name, &request).await.unwrap();
-    loop {
-        if let Some(answer) = posted.answer().await.unwrap() {
-            return answer;
-        }
-        clock.sleep(std::time::Duration::from_millis(100)).await;
-    }
 }

@@ -63,8 +63,7 @@ fn what_is_asked_has_its_effect_within_two_seconds() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             let clock = stage.clock.clone();
@@ -93,8 +92,7 @@ fn a_driver_that_proves_dead_gets_nothing_and_is_not_watched_twice() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let dead = begin(&stage, &place.store, "ann").await;
             let kept = dead.kept.clone();
             let asked = stage.clock.now();
@@ -123,8 +121,7 @@ fn what_was_asked_of_one_process_is_not_done_by_the_next() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             let text = serde_json::to_string(&abort()).unwrap();
@@ -154,8 +151,7 @@ fn of_two_who_want_a_request_one_has_it() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             // The driver has it, and has not removed it yet: it cannot be taken back.

@@ -21,8 +21,7 @@ fn backups_are_kept_for_a_run_of_another_machine_until_it_is_over() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let service = ResourceId::parse(SERVICE).unwrap();
             let beside = |own: Option<&str>| others(place.store.clone(), own.map(|run| RunId(run.into())));

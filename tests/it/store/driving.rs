@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use lifeboat::{
-    run::{EngineError, JournalError, Outcome, engine::Request, lease::LEASE},
+    run::{EngineError, JournalError, Outcome, lease::LEASE},
     sim::Scenario,
     store::StoreError,
 };
 
-use super::{Place, ask, begin, drive, holder, run_id};
+use super::{Place, begin, drive, holder, run_id};
 use crate::{
     harness::{Stage, on_paused_clock, outcome},
     transitions::person,
@@ -20,8 +20,7 @@ fn a_whole_run_on_either_medium() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let state = drive(&stage, claim, None).await.unwrap();
             assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
@@ -43,8 +42,7 @@ fn a_driver_that_lives_is_not_driven_beside() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             let clock = stage.clock.clone();
@@ -107,8 +105,7 @@ fn taken_over_in_the_middle_the_first_one_stops_and_every_effect_happens_once() 
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             let clock = stage.clock.clone();
@@ -131,33 +128,6 @@ fn taken_over_in_the_middle_the_first_one_stops_and_every_effect_happens_once() 
             assert_eq!((&took.from, took.reason.as_str()), (&person("ann"), "the laptop is in the bin"));
             let effects = stage.world.effects();
             assert_eq!((effects.restore_posts_received, effects.record_puts_accepted), (1, 1), "{effects:?}");
-        }
-    });
-}
-
-#[test]
-fn a_request_reaches_whoever_drives_within_two_seconds() {
-    on_paused_clock(async {
-        for shared in [true, false] {
-            let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
-            let claim = begin(&stage, &place.store, "ann").await;
-            let kept = claim.kept.clone();
-            let clock = stage.clock.clone();
-            let asked = async {
-                clock.sleep(Duration::from_secs(10 * 60)).await;
-                let began = clock.now();
-                let step = lifeboat::runbook::StepId::new("approve");
-                let early = Request::Approve { step, by: person("bob"), comment: None };
-                let refused = ask(&kept, &clock, "1-a", early).await.unwrap_err();
-                assert!(refused.contains("does not wait for an approval"), "{refused}");
-                let stop = Request::Stop { by: person("bob"), abort: false, reason: "enough".into(), undo: false };
-                ask(&kept, &clock, "2-b", stop).await.unwrap();
-                assert!(clock.now().duration_since(began).as_secs() <= 4, "two requests");
-            };
-            let (state, ()) = tokio::join!(drive(&stage, claim, None), asked);
-            assert_eq!(outcome(&state.unwrap()), Some(Outcome::Interrupted));
         }
     });
 }

@@ -17,10 +17,10 @@ use lifeboat::{
         Scenario,
         bucket::{BucketVerb, Trouble},
     },
-    store::{Claim, Kept, StoreError, Target},
+    store::{Asked, Claim, Kept, StoreError, Target},
 };
 
-use super::{Place, ask, begin, drive, holder, planned, run_id};
+use super::{Place, begin, drive, holder, planned, run_id};
 use crate::{
     harness::{Stage, on_paused_clock, outcome},
     transitions::person,
@@ -146,9 +146,10 @@ async fn drive_for(stage: &Stage, claim: Claim, reason: Option<&str>, seconds: u
     let stop = async {
         stage.clock.sleep(Duration::from_secs(seconds)).await;
         let stop = Request::Stop { by: person("joe"), abort: false, reason: "enough".into(), undo: false };
-        ask(&kept, &stage.clock, &name, stop).await.unwrap();
+        let asked = Box::pin(kept.ask(&name, &stop, Duration::from_secs(10))).await.unwrap();
+        assert!(matches!(asked, Asked::Answered(Ok(()))), "{asked:?}");
     };
-    let (state, ()) = tokio::join!(drive(stage, claim, reason), stop);
+    let (state, ()) = tokio::join!(Box::pin(drive(stage, claim, reason)), Box::pin(stop));
     assert_eq!(outcome(&state.unwrap()), Some(Outcome::Interrupted));
 }
 
@@ -173,8 +174,7 @@ fn what_is_owed_to_the_first_process_outlives_a_take_over_that_ended_early() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let ann = begin(&stage, &place.store, "ann").await;
             let kept = ann.kept.clone();
             let bob = kept.claim(&holder("bob"), true).await.unwrap();
@@ -277,8 +277,7 @@ fn a_run_that_died_before_its_first_record_stands_in_nobodys_way() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let dead = place.store.begin(&run_id(), &holder("ann")).await.unwrap();
             place.store.hold_targets(&dead, &[record()]).await.unwrap();
             drop(dead.journal(None).await.unwrap());

@@ -21,8 +21,7 @@ fn a_target_is_held_until_its_run_is_over_and_its_generation_only_grows() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let (record, service) = (target("/zone/cname/api", 0), target("/apim/east", 4));
             let first = begin(&stage, &place.store, "ann").await;
             let both = [record.clone(), service.clone()];
@@ -68,8 +67,7 @@ fn a_superseded_process_takes_no_target() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let first = begin(&stage, &place.store, "ann").await;
             let next = first.kept.claim(&holder("bob"), true).await.unwrap();
             let record = target("/zone/cname/api", 0);

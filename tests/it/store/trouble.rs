@@ -35,8 +35,7 @@ fn of_two_who_go_on_with_a_run_one_does() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let first = begin(&stage, &place.store, "ann").await;
             let kept = first.kept.clone();
             first.leave().await;
@@ -60,8 +59,7 @@ fn of_two_who_take_a_run_over_one_does() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let first = begin(&stage, &place.store, "ann").await;
             let kept = first.kept.clone();
             let take = async |name: &str, after: u64| {
@@ -285,8 +283,7 @@ fn whoever_is_superseded_knows_it_soon() {
     on_paused_clock(async {
         for shared in [true, false] {
             let stage = Stage::flagship(Scenario::default());
-            let [objects, directory] = Place::both(&stage.clock);
-            let place = if shared { objects } else { directory };
+            let place = Place::on(shared, &stage.clock);
             let claim = begin(&stage, &place.store, "ann").await;
             let kept = claim.kept.clone();
             let clock = stage.clock.clone();
