@@ -81,7 +81,8 @@ pub fn judge(arm: &Arm, url: &Url, response: &HttpResponse) -> Result<OperationS
     let method = http::Method::GET;
     let what = arm::describe(&method, url);
     let retry_after_s = arm.retry_after_s(&response.headers);
-    if response.status.is_client_error() || response.status.is_server_error() {
+    // A redirect is read like a success that says nothing; a status of no class is no answer, whatever its body says.
+    if !response.status.is_success() && !response.status.is_redirection() {
         return judge_refusal(arm.refusal(&method, &what, response), response, retry_after_s);
     }
     let running = OperationState::Running { retry_after_s };

@@ -86,12 +86,13 @@ pub(super) fn refusal(method: &Method, what: &str, response: &HttpResponse) -> A
     }
 }
 
-/// A refusal had no effect; a server that failed may have done it before it failed.
+/// A refusal had no effect. A server that failed may have done it before it failed, and so may one whose answer is none:
+/// a redirect (303 is how some say that it is done), a status of no class.
 fn delivery(status: StatusCode) -> Delivery {
-    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-        Delivery::Unknown
-    } else {
+    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
         Delivery::NotSent
+    } else {
+        Delivery::Unknown
     }
 }
 
@@ -223,6 +224,21 @@ mod tests {
                 let hint = to(&method, 403, &body).hint.unwrap();
                 assert!(hint.contains(role), "{method}: {hint}");
             }
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_says_that_nothing_was_done() {
+        for (status, delivery) in [
+            (400, Delivery::NotSent),
+            (409, Delivery::NotSent),
+            (499, Delivery::NotSent),
+            (303, Delivery::Unknown),
+            (408, Delivery::Unknown),
+            (500, Delivery::Unknown),
+            (986, Delivery::Unknown),
+        ] {
+            assert_eq!(to(&Method::POST, status, "").delivery, delivery, "{status}");
         }
     }
 
