@@ -18,6 +18,20 @@ pub(super) const CODES: &[Code] = &[
         "the standby is in a state that it does not leave by itself",
         "repair it first: its activity log says what failed, and Azure support can reset it",
     ),
+    warning(
+        "service-busy",
+        "the service that is to be backed up has an operation running, and takes no backup meanwhile",
+        "nothing: the step waits until it is idle, or says that it took none (`when_busy: skip`)",
+    )
+    .seen_in("standby-busy")
+    .with("an apim.backup step"),
+    blocker(
+        "service-broken",
+        "the service that is to be backed up is in a state that it does not leave by itself",
+        "repair it first: its activity log says what failed, and Azure support can reset it",
+    )
+    .seen_in("standby-broken")
+    .with("an apim.backup step"),
     blocker("tier-unknown", "Azure does not say which tier the standby has", "check that the id is that of a service"),
     blocker(
         "tier-cannot-restore",

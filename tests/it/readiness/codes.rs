@@ -83,7 +83,7 @@ fn runbook(row: &Code) -> String {
             "expect_tier: \"${{ steps.find-backup.backup.nothing }}\"\n".to_owned(),
         ),
         "argument" => ("prefix: \"${{ params.active.name }}-\"", "margin: \"${{ params.container }}\"".to_owned()),
-        "storage-unreadable" => backup("apim-backups", ""),
+        "service-busy" | "service-broken" | "storage-unreadable" => backup("apim-backups", ""),
         "container-missing" => backup("elsewhere", ""),
         "backup-exists" => backup("apim-backups", ", name: apim-contoso-west-20261122T210000Z.apimbackup"),
         "program-not-found" => {
@@ -223,14 +223,26 @@ fn codes_in_the_source() -> BTreeSet<String> {
     for (_, text) in product() {
         for maker in ["Finding::blocker(", "Finding::warning(", "remark(", "codes::finding("] {
             for (at, _) in text.match_indices(maker) {
-                let rest = text[at + maker.len()..].trim_start();
-                if let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
-                    found.insert(code.to_owned());
-                }
+                found
+                    .extend(first_argument(&text[at + maker.len()..]).split('"').skip(1).step_by(2).map(str::to_owned));
             }
         }
     }
     found
+}
+
+/// A code may be chosen there: `match kind { … => "standby-busy", … => "service-busy" }`.
+fn first_argument(rest: &str) -> &str {
+    let mut depth = 0;
+    let end = rest.char_indices().find(|(_, letter)| {
+        match letter {
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || depth == 0 && *letter == ','
+    });
+    &rest[..end.expect("a call ends").0]
 }
 
 #[test]
