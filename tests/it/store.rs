@@ -2,6 +2,7 @@
 //! may not any more, and that nothing happens twice.
 
 mod asking;
+mod beating;
 mod beside;
 mod driving;
 mod fencing;

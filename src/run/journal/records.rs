@@ -62,18 +62,19 @@ pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Hea
         v: u64,
     }
     let damaged = |what: String| JournalError::Damaged { path: path.to_owned(), line: line_number, what };
-    let body = check_sum(line);
-    let sniff: Result<Sniff, _> = serde_json::from_slice(line);
-    match (&sniff, body) {
-        (Ok(Sniff { v }), _) if *v > u64::from(FORMAT) => {
-            return Err(JournalError::Newer { path: path.to_owned(), line: line_number, found: *v });
-        }
-        (Err(error), _) => return Err(damaged(format!("it is not a record ({error})"))),
-        (Ok(_), None) => return Err(damaged("its checksum does not match its text".to_owned())),
-        (Ok(_), Some(())) => {}
-    }
+    let newer = |found: u64| JournalError::Newer { path: path.to_owned(), line: line_number, found };
+    // What a newer lifeboat writes may look like anything but for its version: that comes before all else.
+    let refused = |what: String| match serde_json::from_slice(line) {
+        Ok(Sniff { v }) if v > u64::from(FORMAT) => newer(v),
+        Ok(Sniff { .. }) => damaged(what),
+        Err(error) => damaged(format!("it is not a record ({error})")),
+    };
+    check_sum(line).ok_or_else(|| refused("its checksum does not match its text".to_owned()))?;
     let record: Record =
-        serde_json::from_slice(line).map_err(|error| damaged(format!("it is not a record ({error})")))?;
+        serde_json::from_slice(line).map_err(|error| refused(format!("it is not a record ({error})")))?;
+    if record.v > FORMAT {
+        return Err(newer(record.v.into()));
+    }
     if record.seq != head.seq {
         return Err(damaged(format!("number {} expected, {} found", head.seq, record.seq)));
     }

@@ -246,3 +246,75 @@ fn heartbeats_that_never_get_through_are_told_and_end_the_drive() {
         assert_eq!(stage.world.effects().restore_posts_received, 0);
     });
 }
+
+/// It lives and attends to nothing: whoever asks is told so once, and hears in the end that it may still come.
+#[test]
+fn a_driver_that_lives_and_says_nothing_is_told_of_once_and_not_taken_for_dead() {
+    for (shared, patience_s) in [(true, 20), (false, 10)] {
+        for had in [true, false] {
+            on_paused_clock(async {
+                let stage = Stage::flagship(Scenario::default());
+                let mut place = Place::on(shared, &stage.clock);
+                let told = std::sync::Arc::new(Mutex::new(Vec::new()));
+                let (clock, telling) = (stage.clock.clone(), told.clone());
+                let tell = move |text: &str| telling.lock().unwrap().push((clock.now(), text.to_owned()));
+                place.store = place.store.clone().telling(std::sync::Arc::new(tell));
+                let claim = std::sync::Arc::new(begin(&stage, &place.store, "ann").await);
+                let kept = claim.kept.clone();
+                let beating = claim.beating();
+                if had {
+                    put(&place, &kept, "for-000001-1-a.taken", "1 ann1").await;
+                }
+                let began = stage.clock.now();
+                let asked = kept.ask("1-a", &abort(), PATIENCE).await.unwrap();
+                assert!(matches!(asked, Asked::Unanswered { taken, .. } if taken == had), "{asked:?}");
+                assert_eq!(stage.clock.now().duration_since(began).as_secs(), patience_s);
+                let told = told.lock().unwrap().clone();
+                let [(at, text)] = told.as_slice() else { panic!("{told:?}") };
+                assert_eq!(at.duration_since(began).as_secs(), 3);
+                assert!(text.contains("no answer yet from ann"), "{text}");
+                beating.end().await;
+            });
+        }
+    }
+}
+
+/// The process that was asked ends, and the next one has the run before anybody looks.
+#[test]
+fn a_process_that_follows_the_one_that_was_asked_is_not_taken_for_it() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::directory(&stage.clock);
+        let first = begin(&stage, &place.store, "ann").await;
+        let kept = first.kept.clone();
+        let followed = async {
+            stage.clock.sleep(Duration::from_secs(2)).await;
+            first.leave().await;
+            kept.claim(&holder("bob"), false).await.unwrap()
+        };
+        let (request, began) = (abort(), stage.clock.now());
+        let (asked, _second) = tokio::join!(kept.ask("1-a", &request, PATIENCE), followed);
+        let Asked::Nobody(Some(heard)) = asked.unwrap() else { panic!("it has gone") };
+        assert_eq!(heard.holder.by, person("ann"));
+        assert_eq!(stage.clock.now().duration_since(began).as_secs(), 2);
+    });
+}
+
+/// The answer to the request that ends the run is slow to write: whoever waits for it gets it all the same.
+#[test]
+fn the_last_answer_is_written_before_the_process_leaves() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::shared(&stage.clock);
+        let claim = begin(&stage, &place.store, "ann").await;
+        let kept = claim.kept.clone();
+        place.memory.judged_by(|request| {
+            let answers = request.verb == BucketVerb::Put && request.path.ends_with(".answer");
+            if answers { Trouble::Late(Duration::from_secs(3)) } else { Trouble::None }
+        });
+        let posted = kept.post("for-000001-1-a", &abort()).await.unwrap();
+        let state = drive(&stage, claim, None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Aborted));
+        assert_eq!(posted.answer().await.unwrap(), Some(Ok(())));
+    });
+}

@@ -126,3 +126,17 @@ fn nothing_there_is_no_run() {
         assert_eq!(load_objects(&objects).await.unwrap().records.len(), 1);
     });
 }
+
+#[test]
+fn a_directory_without_runs_has_none_and_one_that_cannot_be_read_says_so() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::directory(&stage.clock);
+        assert!(place.store.list().await.unwrap().is_empty());
+        let runs = place.run("x").parent().unwrap().to_owned();
+        std::fs::create_dir_all(runs.parent().unwrap()).unwrap();
+        std::fs::write(&runs, "not a directory").unwrap();
+        let refused = place.store.list().await.unwrap_err().to_string();
+        assert!(refused.contains("runs"), "{refused}");
+    });
+}

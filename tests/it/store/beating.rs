@@ -1,0 +1,71 @@
+//! When a driver says that it lives, and when it stops saying so.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use lifeboat::{
+    clock::Clock,
+    run::{Outcome, lease::HEARTBEAT},
+    sim::{
+        Scenario,
+        bucket::{BucketVerb, Trouble},
+    },
+};
+
+use super::{Place, begin, drive, holder};
+use crate::harness::{Stage, on_paused_clock, outcome};
+
+/// When the first claim's heartbeats are written from here on.
+fn heard(place: &Place, clock: &Clock) -> Arc<Mutex<Vec<Timestamp>>> {
+    let (times, clock) = (Arc::new(Mutex::new(Vec::new())), clock.clone());
+    let heard = times.clone();
+    place.memory.judged_by(move |request| {
+        if request.verb == BucketVerb::Put && request.path.ends_with("/control/000001.heard") {
+            times.lock().unwrap().push(clock.now());
+        }
+        Trouble::None
+    });
+    heard
+}
+
+#[test]
+fn a_driver_beats_as_often_as_it_says_and_no_more() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::shared(&stage.clock);
+        let claim = begin(&stage, &place.store, "ann").await;
+        let heard = heard(&place, &stage.clock);
+        let state = drive(&stage, claim, None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Succeeded));
+        let mut heard = heard.lock().unwrap().clone();
+        // The last one is its goodbye.
+        heard.pop();
+        assert!(heard.len() > 300, "{}", heard.len());
+        let beat = SignedDuration::try_from(HEARTBEAT).unwrap();
+        let other = heard.windows(2).find(|pair| pair[1].duration_since(pair[0]) != beat);
+        assert_eq!(other, None);
+    });
+}
+
+/// Before its drive begins nothing else tells it.
+#[test]
+fn a_superseded_process_beats_no_more() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::shared(&stage.clock);
+        let claim = Arc::new(begin(&stage, &place.store, "ann").await);
+        let beating = claim.beating();
+        stage.clock.sleep(Duration::from_mins(1)).await;
+        let next = claim.kept.claim(&holder("bob"), true).await.unwrap();
+        let heard = heard(&place, &stage.clock);
+        stage.clock.sleep(Duration::from_secs(50)).await;
+        let times = heard.lock().unwrap().len();
+        assert!(times <= 1, "{times}");
+        assert!(!claim.lease().holds());
+        beating.end().await;
+        next.leave().await;
+    });
+}
