@@ -110,7 +110,7 @@ impl Journal {
         if let Medium::File { file, path } = &self.medium
             && loaded.torn > 0
         {
-            file.set_len(loaded.head.length)
+            file.set_len(loaded.length as u64)
                 .map_err(|source| io_error("cannot cut the torn line off", path, source))?;
             file.sync_all().map_err(|source| io_error("cannot sync", path, source))?;
         }
@@ -129,7 +129,7 @@ impl Journal {
 
     /// Goes on after what `parse` read from the simulated disk: cuts a torn line off first.
     pub fn resume_in_memory(disk: Disk, loaded: &Loaded, cut: Option<PowerCut>) -> Self {
-        disk.truncate(usize::try_from(loaded.head.length).expect("it is in memory"));
+        disk.truncate(loaded.length);
         Self::on(loaded.head.clone(), Medium::Memory { disk, cut })
     }
 

@@ -136,6 +136,16 @@ impl Lease {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_over_at_its_end() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        let lease = Lease::beginning(clock.clone());
+        clock.sleep(LEASE.saturating_sub(Duration::from_millis(1))).await;
+        assert!(lease.holds());
+        clock.sleep(Duration::from_millis(1)).await;
+        assert!(!lease.holds());
+    }
+
     #[test]
     fn whoever_takes_over_waits_until_a_request_that_may_leave_has_connected() {
         assert!(QUIET > LEASE + CONNECT_TIMEOUT, "{QUIET:?}");

@@ -70,7 +70,7 @@ pub struct State {
     pub active: BTreeSet<usize>,
     /// Failed for good, not tolerated, or their undo failed.
     pub failed: BTreeSet<usize>,
-    /// Steps that asked for a change and are not taken back, in the order in which what became of it was last known.
+    /// Steps that asked for a change, in the order of the last that was heard of each.
     pub changed: BTreeMap<u64, usize>,
     /// Steps that count as met.
     pub finished: usize,

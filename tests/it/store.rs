@@ -5,6 +5,7 @@ mod asking;
 mod beating;
 mod beside;
 mod driving;
+mod edges;
 mod fencing;
 mod journals;
 mod media;

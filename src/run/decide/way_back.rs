@@ -75,7 +75,7 @@ pub(super) fn what_stays(state: &State) -> String {
     if ids.is_empty() { String::new() } else { format!("; what was adopted stays: {}", ids.join(", ")) }
 }
 
-/// What would be taken back, in the order in which it would be: last known first.
+/// What would be taken back, in the order in which it would be: last heard of first.
 pub fn undoable(state: &State) -> impl Iterator<Item = usize> {
     state.changed.values().rev().copied().filter(|place| is_undoable(state, *place))
 }

@@ -17,13 +17,11 @@ pub(super) struct Head {
     pub seq: u64,
     /// SHA-256 of the last line.
     pub prev: String,
-    /// Bytes of whole lines.
-    pub length: u64,
 }
 
 impl Head {
     pub fn start() -> Self {
-        Self { seq: 0, prev: NOTHING_BEFORE.to_owned(), length: 0 }
+        Self { seq: 0, prev: NOTHING_BEFORE.to_owned() }
     }
 
     /// Appends one line with its line feed to `out` and moves on.
@@ -47,14 +45,12 @@ impl Head {
         self.prev = hex(&out[start..]);
         self.seq += 1;
         out.push(b'\n');
-        self.length += (out.len() - start) as u64;
     }
 
     /// Moves on over a line that was read.
     pub fn pass(&mut self, line: &[u8]) {
         self.seq += 1;
         self.prev = hex(line);
-        self.length += line.len() as u64 + 1;
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn load(objects: &Objects) -> Result<Loaded, JournalError> {
     if records.is_empty() {
         return Err(JournalError::Empty { path: PathBuf::from(objects.shown("")) });
     }
-    Ok(Loaded { records, torn: 0, head })
+    Ok(Loaded { records, length: 0, torn: 0, head })
 }
 
 /// Reads what follows `head`, and moves it on.

@@ -27,6 +27,8 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Loaded {
     pub records: Vec<Record>,
+    /// Bytes of whole lines in a file.
+    pub(super) length: usize,
     /// Bytes of a torn last line that were left out.
     pub torn: usize,
     pub(super) head: Head,
@@ -52,7 +54,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Loaded, JournalError> {
     if records.is_empty() {
         return Err(JournalError::Empty { path: path.to_owned() });
     }
-    Ok(Loaded { records, torn: bytes.len() - whole, head })
+    Ok(Loaded { records, length: whole, torn: bytes.len() - whole, head })
 }
 
 /// One line without its line feed, which must follow `head`.

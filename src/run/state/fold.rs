@@ -153,16 +153,12 @@ impl State {
             record.note = None;
             record.ended_at = Some(at);
         }
-        if record.changes > 0 && is_at_rest(&record.state) {
+        if record.changes > 0 {
             let order = self.changed.last_key_value().map_or(0, |(last, _)| last + 1);
             if let Some(earlier) = record.order.replace(order) {
                 self.changed.remove(&earlier);
             }
             self.changed.insert(order, place);
-        } else if matches!(event, Event::UndoStarted { .. })
-            && let Some(order) = record.order.take()
-        {
-            self.changed.remove(&order);
         }
         // What was skipped, or failed and is tolerated, gave no outputs, and never will.
         let outputs = match &record.state {
@@ -260,22 +256,6 @@ impl State {
                 set.remove(&place);
             }
         }
-    }
-}
-
-/// What became of its change is known, and it may be taken back.
-fn is_at_rest(state: &StepState) -> bool {
-    match state {
-        StepState::Succeeded { .. }
-        | StepState::Failed { .. }
-        | StepState::Waiting { .. }
-        | StepState::Pending { .. }
-        | StepState::Skipped { .. } => true,
-        StepState::Running { .. }
-        | StepState::InDoubt { .. }
-        | StepState::Undoing { .. }
-        | StepState::Undone
-        | StepState::UndoFailed { .. } => false,
     }
 }
 

@@ -64,3 +64,24 @@ pub fn read_limited(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_directory() {
+        assert_eq!(parent(Path::new("plan.json")), Path::new("."));
+        assert_eq!(parent(Path::new("plans/plan.json")), Path::new("plans"));
+    }
+
+    #[test]
+    fn a_limit_is_the_most_that_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
+        for (length, fits) in [(0, true), (2, true), (3, true), (4, false), (5, false), (9, false)] {
+            std::fs::write(&path, vec![b'x'; length]).unwrap();
+            assert_eq!(read_limited(&path, 3).ok().map(|bytes| bytes.len()), fits.then_some(length), "{length}");
+        }
+    }
+}

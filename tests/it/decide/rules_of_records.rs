@@ -14,7 +14,7 @@ use lifeboat::{
 use serde_json::{Map, json};
 
 use super::play::{Play, step};
-use crate::transitions::{at, error, person, taken_up};
+use crate::transitions::{at, error, intent, person, taken_up};
 
 fn reversible(id: &str, needs: &[&str]) -> PlannedStep {
     PlannedStep { effect: Effect::Reversible, ..step(id, needs) }
@@ -184,4 +184,30 @@ fn quiet_is_over_at_its_end() {
     play.pass(30);
     play.take(Event::StepNoted { step: StepId::new("a"), message: "waits".into(), until: None });
     assert!(!play.state.owes_quiet(None));
+}
+
+#[test]
+fn on_the_way_back_nobody_judges_the_time_of_what_goes_on_and_cannot_be_taken_back() {
+    let changes = PlannedStep { effect: Effect::Irreversible, ..step("restore", &[]) };
+    let mut play = Play::start(vec![reversible("done", &[]), changes]);
+    play.change("done");
+    play.intend("restore");
+    play.accept("restore");
+    play.go_back_by_another_process();
+    play.find("restore", Verdict::GoesOn { operation: None });
+    assert_eq!((play.word("restore"), play.word("done")), ("running", "undoing"));
+    play.told();
+    play.wait(100_000);
+    assert_eq!((play.told(), play.wake_at), (Vec::<String>::new(), None));
+    play.undone("done");
+    assert_eq!(play.word("restore"), "running");
+}
+
+#[test]
+fn every_request_of_a_step_is_counted_those_of_its_undo_too() {
+    let mut play = Play::start(vec![reversible("a", &[]), step("b", &["a"])]);
+    play.change("a");
+    play.go_back();
+    play.take(Event::UndoIntended { step: StepId::new("a"), intent: intent() });
+    assert_eq!(play.state.steps[0].changes, 2);
 }

@@ -50,6 +50,27 @@ fn a_driver_beats_as_often_as_it_says_and_no_more() {
     });
 }
 
+/// Somebody pays for each request: a look at what others want is one listing.
+#[test]
+fn a_look_at_what_others_want_is_one_listing() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::shared(&stage.clock);
+        let claim = begin(&stage, &place.store, "ann").await;
+        let before = place.memory.log().len();
+        let began = stage.clock.now();
+        drive(&stage, claim, None).await.unwrap();
+        let seconds = stage.clock.now().duration_since(began).as_secs();
+        let log = place.memory.log().split_off(before);
+        let count = |verb| i64::try_from(log.iter().filter(|request| request.verb == verb).count()).unwrap();
+        let looks = count(BucketVerb::List);
+        assert!((seconds..=seconds + 2).contains(&looks), "{looks} listings in {seconds} s");
+        // Before each heartbeat whether another claim was made, and the journal once.
+        let beats = seconds / 5 + 1;
+        assert!(count(BucketVerb::Get) <= beats + 2, "{} reads in {beats} heartbeats", count(BucketVerb::Get));
+    });
+}
+
 /// Before its drive begins nothing else tells it.
 #[test]
 fn a_superseded_process_beats_no_more() {

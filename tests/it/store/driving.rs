@@ -75,7 +75,7 @@ fn a_driver_that_fell_silent_is_dead_after_a_while() {
         let asked = stage.clock.now();
         let claim = dead.kept.claim(&holder("bob"), false).await.unwrap();
         let waited = stage.clock.now().duration_since(asked).as_secs();
-        assert!((15..=17).contains(&waited), "{waited} s");
+        assert_eq!(waited, 15);
         assert!(u64::try_from(waited).unwrap() > LEASE.as_secs(), "it may count itself the driver no more");
         assert_eq!(claim.over, None, "nothing is taken from the dead");
         let superseded = dead.beat().await.unwrap_err();

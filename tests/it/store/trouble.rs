@@ -288,7 +288,8 @@ fn whoever_is_superseded_knows_it_soon() {
             let kept = claim.kept.clone();
             let clock = stage.clock.clone();
             let second = async {
-                clock.sleep(Duration::from_secs(600)).await;
+                // Long before its next heartbeat.
+                clock.sleep(Duration::from_secs(601)).await;
                 let claim = kept.claim(&holder("bob"), true).await.unwrap();
                 (clock.now(), kept.load().await.unwrap().1.records.len(), claim)
             };
