@@ -308,6 +308,7 @@ impl Objects {
 
     async fn in_time<T>(&self, request: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
         tokio::select! {
+            biased;
             answer = request => answer,
             () = self.clock.sleep(LONGEST_REQUEST) => Err(object_store::Error::Generic {
                 store: "store",

@@ -75,12 +75,12 @@ const KINDS: [Kind; 6] = [
 pub fn duplicates(
     (world, undisturbed): (&Effects, Option<&Effects>),
     requests: &[LoggedRequest],
-    events: &[Event],
+    events: &[&Event],
     repeats: bool,
 ) -> Vec<String> {
     let mut found = Vec::new();
     for kind in &KINDS {
-        let intents = count(events.iter().filter_map(intent).filter(|intent| kind.is_of(intent)));
+        let intents = count(events.iter().copied().filter_map(intent).filter(|intent| kind.is_of(intent)));
         let back = count(
             events.iter().filter(|event| matches!(event, Event::UndoIntended { intent, .. } if kind.is_of(intent))),
         );

@@ -92,7 +92,7 @@ pub(super) fn judge(case: &Case, point: Point, trial: &Trial) -> Verdict {
 }
 
 /// The journal as it is on the disk: whole, its chain unbroken, its fold legal.
-fn events(trial: &Trial, verdict: &mut Verdict) -> Vec<Event> {
+fn events<'a>(trial: &'a Trial, verdict: &mut Verdict) -> Vec<&'a Event> {
     if matches!(trial.end, End::Blocked(_)) {
         return Vec::new();
     }
@@ -101,7 +101,7 @@ fn events(trial: &Trial, verdict: &mut Verdict) -> Vec<Event> {
             if let Err(illegal) = State::fold(records.iter().map(|record| (record.at, &record.event))) {
                 verdict.unexplained.push(format!("the journal cannot be folded: {illegal}"));
             }
-            records.iter().map(|record| record.event.clone()).collect()
+            records.iter().map(|record| &record.event).collect()
         }
         Err(error) => {
             verdict.unexplained.push(format!("the journal does not verify: {error}"));

@@ -99,6 +99,16 @@ fn a_newer_format_is_refused_by_name() {
     assert!(error.hint().contains("newer lifeboat"));
 }
 
+/// What a newer lifeboat writes may look just like ours, and mean something else.
+#[test]
+fn a_newer_record_of_the_same_look_is_refused_too() {
+    let line = GOLDEN.lines().next().unwrap().replacen("\"v\":1", "\"v\":2", 1);
+    let body = format!("{}}}", line.split(",\"sum\"").next().unwrap());
+    let newer = format!("{},\"sum\":\"{}\"}}\n", body.strip_suffix('}').unwrap(), hex(body.as_bytes()));
+    let refused = parse(Path::new("x"), newer.as_bytes()).unwrap_err();
+    assert!(matches!(refused, JournalError::Newer { line: 1, found: 2, .. }), "{refused}");
+}
+
 #[test]
 fn lines_taken_out_or_swapped_break_the_chain() {
     let lines: Vec<&str> = GOLDEN.lines().collect();

@@ -81,13 +81,9 @@ fn number(name: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Another file with the same content takes the name; none by that name is fine.
+/// Another file with the same content takes the name.
 fn replace_by_copy(path: &Path) -> io::Result<()> {
-    match std::fs::read(path) {
-        Ok(bytes) => write_private(path, &bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+    write_private(path, &std::fs::read(path)?)
 }
 
 impl RunDirectory {

@@ -34,7 +34,7 @@ pub fn hold(left: &Left<'_>) -> Result<Counts, String> {
         seen.after(&state, &record.event).map_err(told)?;
         counts.tell(&record.event);
     }
-    let events: Vec<Event> = left.records.iter().map(|record| record.event.clone()).collect();
+    let events: Vec<&Event> = left.records.iter().map(|record| &record.event).collect();
     let doubled = duplicates((left.effects, None), left.requests, &events, left.repeats);
     if !doubled.is_empty() {
         return Err(doubled.join("; "));

@@ -11,7 +11,7 @@ use lifeboat::{
 };
 use object_store::{ObjectStoreExt, path::Path};
 
-use super::{Place, begin, drive};
+use super::{Place, begin, drive, holder};
 use crate::{
     harness::{Stage, on_paused_clock},
     transitions::person,
@@ -80,10 +80,25 @@ fn a_target_that_cannot_be_read_is_not_taken() {
         place.store.hold_targets(&claim, std::slice::from_ref(&target)).await.unwrap();
         let targets = place.run("x").ancestors().nth(2).unwrap().join("targets");
         let held = std::fs::read_dir(targets).unwrap().next().unwrap().unwrap().path();
-        std::fs::remove_file(&held).unwrap();
-        std::fs::create_dir(&held).unwrap();
+        std::fs::write(&held, vec![b' '; 1 << 20]).unwrap();
         let refused = place.store.hold_targets(&claim, &[target]).await;
         assert!(matches!(refused, Err(StoreError::Io { .. })), "{refused:?}");
+    });
+}
+
+/// Whether its process lives cannot be told: nobody counts it dead.
+#[cfg(unix)]
+#[test]
+fn a_lock_that_cannot_be_opened_is_not_a_free_one() {
+    on_paused_clock(async {
+        let stage = Stage::flagship(Scenario::default());
+        let place = Place::directory(&stage.clock);
+        let claim = begin(&stage, &place.store, "ann").await;
+        let lock = place.run("test-run").join("drivers/ann1.lock");
+        std::fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(&lock, &lock).unwrap();
+        assert!(matches!(claim.kept.driver().await, Err(StoreError::Io { .. })));
+        assert!(matches!(claim.kept.claim(&holder("bob"), false).await, Err(StoreError::Io { .. })));
     });
 }
 

@@ -92,5 +92,7 @@ fn every_locked_crate_is_from_the_public_registry() {
         .collect();
     assert!(sources.len() > 100, "only {} crates are locked", sources.len());
     assert!(sources.iter().all(|source| source == PUBLIC), "a crate is from elsewhere");
-    assert!(!root().join(".cargo").exists(), "a `.cargo` folder would send others to one machine's registry");
+    for name in [".cargo/config.toml", ".cargo/config"] {
+        assert!(!root().join(name).exists(), "`{name}` would send others to one machine's registry");
+    }
 }
