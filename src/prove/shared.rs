@@ -22,7 +22,7 @@ use crate::{
     run::{
         EngineError, Event, Journal, JournalError, Person, Record, State, TakeOver,
         engine::{self, Directive, Driver, Observer},
-        lease::Holder,
+        lease::{HEARTBEAT, Holder},
     },
     runbook::Effect,
     sim::bucket::{Bucket, BucketVerb, Trouble},
@@ -156,7 +156,8 @@ impl<'a> Shared<'a> {
         let fences = self.store.hold_targets(&claim, &targets).await?;
         let (sender, directives) = mpsc::channel::<Directive>(16);
         let claim = Arc::new(claim);
-        let attendance = claim.attend(sender.clone());
+        // Nobody asks through the store here; and who hears late that it was superseded is the harder case.
+        let attendance = claim.attend_every(HEARTBEAT, sender.clone());
         let mut observers = vec![simulated_operator(self.stage.clock.clone(), sender)];
         observers.extend(trap.map(|trap| trap.observer(1)));
         let reason = "the proof takes it over".to_owned();

@@ -93,9 +93,18 @@ impl Claim {
 
     /// Begins to attend, until whoever receives the directives has gone.
     pub fn attend(self: &Arc<Self>, directives: mpsc::Sender<Directive>) -> Attendance {
+        let pause = match self.kept {
+            Kept::Directory(_) => DIRECTORY_LOOK,
+            Kept::Objects(_) => SHARED_LOOK,
+        };
+        self.attend_every(pause, directives)
+    }
+
+    /// The same, for whoever may hear later of requests, and of having been superseded.
+    pub fn attend_every(self: &Arc<Self>, pause: Duration, directives: mpsc::Sender<Directive>) -> Attendance {
         let (sender, taken) = mpsc::unbounded_channel();
         let (failed, unheard) = oneshot::channel();
-        let looks = look(self.clone(), directives.clone(), sender);
+        let looks = look(self.clone(), pause, directives.clone(), sender);
         let looks = tokio::spawn(async move {
             if let Err(error) = looks.await
                 && !error.is_superseded()
@@ -173,14 +182,11 @@ impl Heartbeats {
 /// Beats and looks. A directive that takes long keeps no heartbeat waiting.
 async fn look(
     claim: Arc<Claim>,
+    pause: Duration,
     directives: mpsc::Sender<Directive>,
     sender: mpsc::UnboundedSender<Taken>,
 ) -> Result<(), StoreError> {
     let clock = claim.kept.clock().clone();
-    let pause = match claim.kept {
-        Kept::Directory(_) => DIRECTORY_LOOK,
-        Kept::Objects(_) => SHARED_LOOK,
-    };
     let mut heartbeats = Heartbeats::of(claim.clone());
     let mut reader = Reader::new(&claim.kept, claim.number, format!("{} {}", claim.number, claim.holder.nonce));
     loop {

@@ -89,7 +89,6 @@ pub(super) async fn read_on(objects: &Objects, head: &mut Head) -> Result<Vec<Re
             return Err(damaged("it holds more than one line"));
         }
         records.push(read_line(&place(name), 1, line, head)?);
-        head.pass(line);
     }
     Ok(records)
 }

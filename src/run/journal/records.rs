@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     FORMAT, JournalError,
-    chain::{Head, check_sum},
+    chain::{Head, checked},
 };
 use crate::run::Event;
 
@@ -48,8 +48,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Loaded, JournalError> {
     let mut records = Vec::new();
     for (number, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         let line = &line[..line.len() - 1];
-        records.push(read_line(path, number + 1, line, &head)?);
-        head.pass(line);
+        records.push(read_line(path, number + 1, line, &mut head)?);
     }
     if records.is_empty() {
         return Err(JournalError::Empty { path: path.to_owned() });
@@ -57,8 +56,8 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Loaded, JournalError> {
     Ok(Loaded { records, length: whole, torn: bytes.len() - whole, head })
 }
 
-/// One line without its line feed, which must follow `head`.
-pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Head) -> Result<Record, JournalError> {
+/// One line without its line feed, which must follow `head`; moves that on.
+pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &mut Head) -> Result<Record, JournalError> {
     #[derive(Deserialize)]
     struct Sniff {
         v: u64,
@@ -71,7 +70,7 @@ pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Hea
         Ok(Sniff { .. }) => damaged(what),
         Err(error) => damaged(format!("it is not a record ({error})")),
     };
-    check_sum(line).ok_or_else(|| refused("its checksum does not match its text".to_owned()))?;
+    let hash = checked(line).ok_or_else(|| refused("its checksum does not match its text".to_owned()))?;
     let record: Record =
         serde_json::from_slice(line).map_err(|error| refused(format!("it is not a record ({error})")))?;
     if record.v > FORMAT {
@@ -83,5 +82,6 @@ pub(super) fn read_line(path: &Path, line_number: usize, line: &[u8], head: &Hea
     if record.prev != head.prev {
         return Err(damaged("it does not follow the line before (the hash chain is broken)".to_owned()));
     }
+    head.pass(hash);
     Ok(record)
 }
