@@ -171,7 +171,7 @@ fn resumed() -> Vec<Figure> {
         Figure::new(&name, ms(directory), "≤ 100 ms", directory <= Duration::from_millis(100)),
         Figure::new("  raw: reading the file and hashing it once", ms(raw), "", true),
         Figure::new("  from an object store, 20 ms a request", ms(objects), "≤ 2 s", objects <= Duration::from_secs(2)),
-        Figure::new("  raw: so many requests, 128 at once", ms(LATENCY * (EVENTS / 128)), "", true),
+        Figure::new("  raw: so many requests, 192 at once", ms(LATENCY * (EVENTS / 192)), "", true),
     ]
 }
 
