@@ -68,7 +68,10 @@ impl Clock {
             Self::Wall => wall_now(),
             Self::Scaled { anchor, since, speed } => {
                 let real = wall_now().duration_since(*anchor).as_secs_f64();
-                *since + jiff::SignedDuration::from_secs_f64(real * speed)
+                // Whoever wrote the anchor may have meant any year: time ends where timestamps do.
+                let furthest = if real < 0.0 { jiff::SignedDuration::MIN } else { jiff::SignedDuration::MAX };
+                let elapsed = jiff::SignedDuration::try_from_secs_f64(real * speed).unwrap_or(furthest);
+                since.saturating_add(elapsed).unwrap_or(*since)
             }
             Self::Virtual { since, start, ahead_ms } => {
                 let elapsed = tokio_now().saturating_duration_since(*start);
@@ -176,6 +179,18 @@ fn tokio_now() -> tokio::time::Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_simulated_clock_with_an_anchor_in_another_age_has_a_time() {
+        for (anchor, speed) in
+            [("3260-01-31T12:00:00Z", 60.0), ("-009000-01-01T00:00:00Z", 1e9), ("9999-01-01T00:00:00Z", 1e12)]
+        {
+            let anchor: Timestamp = anchor.parse().unwrap();
+            let clock = Clock::Scaled { anchor, since: Timestamp::UNIX_EPOCH, speed };
+            let ends = [Timestamp::MIN, Timestamp::MAX];
+            assert!(ends.contains(&clock.now()), "{} of {anchor}", clock.now());
+        }
+    }
 
     /// Tokio's paused clock runs ahead of the wall's, as if the wall's had been set back.
     #[tokio::test(start_paused = true)]
