@@ -81,8 +81,12 @@ pub fn judge(arm: &Arm, url: &Url, response: &HttpResponse) -> Result<OperationS
     let method = http::Method::GET;
     let what = arm::describe(&method, url);
     let retry_after_s = arm.retry_after_s(&response.headers);
-    // A redirect is read like a success that says nothing; a status of no class is no answer, whatever its body says.
-    if !response.status.is_success() && !response.status.is_redirection() {
+    // Somebody else answers there, whatever the body says; the resource knows.
+    if response.status.is_redirection() {
+        return Ok(OperationState::Lost);
+    }
+    // A status of no class is no answer either: look again.
+    if !response.status.is_success() {
         return judge_refusal(arm.refusal(&method, &what, response), response, retry_after_s);
     }
     let running = OperationState::Running { retry_after_s };
@@ -153,7 +157,7 @@ fn judge_body(status: StatusCode, body: Value, running: OperationState) -> Opera
             Word::Failed => failed(&body, state),
             Word::Other => running,
         },
-        // 200 without a word about the operation, 204, a redirect: some clients take that for success (azure-facts 9).
+        // 200 without a word about the operation, 204: some clients take that for success (azure-facts 9).
         // Waiting longer would not teach more; the resource knows.
         None => OperationState::Lost,
     }

@@ -50,7 +50,7 @@ pub fn hold(bytes: &[u8]) {
             assert!(retry_after_s.is_none_or(|wait| wait <= LONGEST_WAIT_S), "{retry_after_s:?}");
         }
         Ok(OperationState::Succeeded(body)) => {
-            assert!(response.status.as_u16() < 400, "a refusal is no success: {}", response.status);
+            assert!(response.status.is_success(), "no answer of another class is a success: {}", response.status);
             let status = body.get("status").and_then(Value::as_str);
             let said = status.or_else(|| body.pointer("/properties/provisioningState").and_then(Value::as_str));
             let succeeded = said.is_some_and(|said| said.eq_ignore_ascii_case("succeeded"));
