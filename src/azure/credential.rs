@@ -14,7 +14,7 @@ use std::{
 
 use azure_core::credentials::TokenCredential;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     clock::Clock,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    AzureError, AzureErrorKind, Environment, Notice, NoticeSink,
+    Account, AzureError, AzureErrorKind, Environment, Notice, NoticeSink, account,
     advice::advise,
     chain::Turns,
     identity::{Surroundings, failure, name},
@@ -104,6 +104,16 @@ impl TokenSource {
     /// [`AzureErrorKind::Credential`] with what to do, or [`AzureErrorKind::Certificate`]. Of a chain: every link's own.
     pub async fn token(&self, scope: &str, fresh: bool) -> Result<SecretString, AzureError> {
         self.token_noting(scope, fresh, None).await
+    }
+
+    /// Whom a token for `scope` names. None: it does not say.
+    ///
+    /// # Errors
+    /// As of [`TokenSource::token`].
+    pub async fn account(&self, scope: &str) -> Result<Option<Account>, AzureError> {
+        let token = self.token(scope, false).await?;
+        let ready = matches!(self.credentials[self.chosen.load(Ordering::Relaxed)], Credential::Token(_));
+        Ok(account::of_token(token.expose_secret(), !ready))
     }
 
     /// [`TokenSource::token`], which tells `sink` when another link of the chain than before gives the tokens.

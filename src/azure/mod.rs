@@ -1,6 +1,7 @@
 //! Azure, as it is on the wire: tokens, the resource manager, long-running operations, and the
 //! resources that a failover touches. No policy here: what an answer means for a run is decided in `action`.
 
+mod account;
 mod advice;
 pub mod apim;
 pub mod apim_content;
@@ -34,6 +35,7 @@ mod retry_after;
 pub mod storage;
 pub mod traffic_manager;
 
+pub use account::Account;
 pub use arm::{Arm, AzureError, AzureErrorKind, Notice, NoticeSink, Reply, RequestBody};
 pub use budget::Budget;
 pub use credential::TokenSource;

@@ -1,10 +1,13 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::runbook::Mode;
+use crate::runbook::{Mode, span};
 
 /// Disaster-recovery failover for Azure API Management
 #[derive(Debug, Parser)]
@@ -70,8 +73,8 @@ pub enum Verb {
     },
     /// End a run; say what is left behind
     Abort(AbortArguments),
-    /// Approve a step that waits for it
-    Approve(Decision),
+    /// Approve a step that waits for it, or, before it is run, a saved plan; later: sign off what one person approved alone
+    Approve(ApproveArguments),
     /// Refuse a step that waits for approval
     Reject(Decision),
     /// Go on without a step that only reads and has failed or waits: a decision that every report shows first
@@ -92,12 +95,17 @@ pub enum Verb {
     /// Show where a run is
     Status {
         run: String,
-        /// At most 24 lines
+        /// The screen for the night: at most 24 lines of 80 columns, and one command to paste
         #[arg(long)]
         brief: bool,
     },
-    /// Check a run's journal: every record, its checksum and the hash chain
-    Verify { run: String },
+    /// Write the note for whoever takes over a run, in Markdown
+    Handover { run: String },
+    /// Check a run's journal: every record, its checksum, the hash chain and the approvals; or a saved plan or an approval
+    Verify {
+        #[arg(value_name = "RUN|FILE")]
+        run: String,
+    },
     /// Draw a runbook's steps
     Graph {
         runbook: PathBuf,
@@ -191,9 +199,15 @@ pub struct PlanArguments {
     /// Fail over even if the service does not look lost, and record why; only with --mode unplanned
     #[arg(long, value_name = "REASON")]
     pub force: Option<String>,
-    /// Write the plan as JSON to this file too
+    /// Save the plan in this file too, to be approved and run as it is
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Print the plan for the day on which nothing else works: the exact requests, how to see each work, how to go back
+    #[arg(long)]
+    pub print: bool,
+    /// With --out: for how long it may be run, such as 24h [default: as long as nothing moves]
+    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "out")]
+    pub valid_for: Option<Duration>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -208,6 +222,8 @@ pub struct ReadinessArguments {
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
+    /// A runbook, or a plan that `lifeboat plan --out` saved
+    #[arg(value_name = "RUNBOOK|PLAN")]
     pub runbook: PathBuf,
     #[command(flatten)]
     pub place: Where,
@@ -220,6 +236,15 @@ pub struct RunArguments {
     /// Change nothing; the same as `lifeboat plan`
     #[arg(long)]
     pub dry_run: bool,
+    /// Of a saved plan: an approval that `lifeboat approve PLAN --out` wrote; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub approval: Vec<PathBuf>,
+    /// Of a saved plan: run it although this has moved; may be repeated. The refusal names what can be given
+    #[arg(long, value_name = "FACT", requires = "reason")]
+    pub accept_drift: Vec<String>,
+    /// With --accept-drift: why, for the record
+    #[arg(long, value_name = "TEXT", requires = "accept_drift")]
+    pub reason: Option<String>,
     /// Name of the run [default: from the time]
     #[arg(long, value_name = "ID")]
     pub run_id: Option<String>,
@@ -277,6 +302,33 @@ pub struct SettleArguments {
     /// Do not ask for the name of the step
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ApproveArguments {
+    /// The run; with --out a plan that `lifeboat plan --out` saved
+    #[arg(value_name = "RUN|PLAN")]
+    pub run: String,
+    /// The step that asks; of a plan: only that one [default of a plan: all of it]
+    pub step: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// For how long it counts, such as 4h [default: as long as the plan]
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pub valid_for: Option<Duration>,
+    /// Write an approval of the plan to this file, for `lifeboat run PLAN --approval FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Hand in an approval that somebody else gave
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["comment", "valid_for", "alone"])]
+    pub approval: Option<PathBuf>,
+    /// In an emergency: go on alone, without the approvals; stays open until somebody else signs it off
+    #[arg(long = "override", requires = "reason")]
+    pub alone: bool,
+    /// With --override: why, for the record
+    #[arg(long, value_name = "TEXT", requires = "alone")]
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -55,7 +55,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let context = Arc::new(context(&scene, &state, store.clone()));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
-    let asks_here = session.machine.stdin_terminal && !session.json() && !operator;
+    let answers = who_answers(session, &state, &scene);
+    let asks_here = session.machine.stdin_terminal && !session.json() && !operator && answers.is_some();
     let views = Views::start(session, &state, &scene, asks_here, next);
     let mut observers: Vec<Observer> = vec![views.observer, asked.observer()];
     if operator {
@@ -64,8 +65,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
     let mut attendance = claim.attend(sender.clone());
     beating.end().await;
-    if asks_here {
-        ask_at_terminal(asked, session.machine.user.clone(), sender.clone());
+    if let Some(by) = answers.filter(|_| asks_here) {
+        ask_at_terminal(asked, by, sender.clone());
     }
     let driver = Driver {
         claim: Some(claim.number),
@@ -94,6 +95,17 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     signals.abort();
     let (state, _journal) = driven?;
     Ok(exit(&state, scene.clock.now()))
+}
+
+/// Who may answer approvals at this terminal: whoever drives, unless they started the run. In a simulation one person plays
+/// everybody. Nobody where an approval must be signed.
+fn who_answers(session: &Session, state: &State, scene: &Scene) -> Option<Person> {
+    let user = session.machine.user.clone();
+    if scene.simulation.is_some() {
+        return Some(Person { simulated: true, ..user });
+    }
+    let signs = state.plan.site.approval.as_ref().is_some_and(|rules| !rules.trusted.is_empty());
+    Some(user).filter(|user| !signs && !user.is_same(&state.by))
 }
 
 /// The world as the actions of a run see it.

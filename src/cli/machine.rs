@@ -27,6 +27,7 @@ impl Machine {
             host: host(&environment),
             verified: false,
             simulated: false,
+            account: None,
         };
         Self { stdin_terminal: std::io::stdin().is_terminal(), user, environment }
     }

@@ -1,11 +1,13 @@
 //! The command line: one file a verb. stdout is data, stderr is the story.
 
+mod approve;
 pub mod arguments;
 pub mod check;
 mod claimed;
 pub mod confirm;
 pub mod drive;
 pub mod failure;
+mod identity;
 pub mod machine;
 pub mod others;
 pub mod people;
@@ -16,6 +18,7 @@ mod reach;
 pub mod readiness;
 pub mod run;
 pub mod runs;
+mod saved;
 pub mod targets;
 pub mod terminal;
 pub mod world;
@@ -125,14 +128,16 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
             runtime()?.block_on(run::resume(session, &run, consent.yes, reason))
         }
         Verb::Abort(arguments) => runtime()?.block_on(people::abort(session, arguments)),
-        Verb::Approve(decision) => runtime()?.block_on(people::decide(session, decision, true)),
-        Verb::Reject(decision) => runtime()?.block_on(people::decide(session, decision, false)),
+        Verb::Approve(arguments) => runtime()?.block_on(approve::approve(session, arguments)),
+        Verb::Reject(decision) => runtime()?.block_on(people::reject(session, decision)),
         Verb::Skip(ruling) => runtime()?.block_on(people::skip(session, ruling)),
         Verb::Adopt(ruling) => runtime()?.block_on(people::adopt(session, ruling)),
         Verb::Settle(arguments) => runtime()?.block_on(people::settle(session, arguments)),
         Verb::Pause { run, reason } => runtime()?.block_on(people::pause(session, &run, reason.as_deref())),
         Verb::Runs => runtime()?.block_on(runs::runs(session)),
         Verb::Status { run, brief } => runtime()?.block_on(runs::status(session, &run, brief)),
+        Verb::Handover { run } => runtime()?.block_on(runs::handover(session, &run)),
+        Verb::Verify { run } if Path::new(&run).is_file() => saved::verify(session, Path::new(&run)),
         Verb::Verify { run } => runtime()?.block_on(runs::verify(session, &run)),
         Verb::Sim(arguments) => runtime()?
             .block_on(crate::sim::command::run(arguments))

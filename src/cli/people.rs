@@ -1,4 +1,4 @@
-//! `approve`, `reject`, `skip`, `adopt`, `settle`, `pause` and `abort`: to the process that drives the run, or, when nobody
+//! `reject`, `skip`, `adopt`, `settle`, `pause` and `abort`: to the process that drives the run, or, when nobody
 //! does, straight into the journal.
 
 use std::collections::BTreeMap;
@@ -27,12 +27,9 @@ use crate::{
     store::{Claim, Kept, Store, StoreError},
 };
 
-pub async fn decide(session: &Session, decision: Decision, approve: bool) -> Result<Exit, Failure> {
-    let (step, by) = (StepId::new(&decision.step), session.machine.user.clone());
-    let comment = decision.comment;
-    let request = if approve { Request::Approve { step, by, comment } } else { Request::Refuse { step, by, comment } };
-    let word = if approve { "approved" } else { "refused" };
-    ask(session, &decision.run, request, &format!("{word}: step {} of run {}", decision.step, decision.run)).await
+pub async fn reject(session: &Session, Decision { run, step, comment }: Decision) -> Result<Exit, Failure> {
+    let request = Request::Refuse { step: StepId::new(&step), by: session.machine.user.clone(), comment };
+    ask(session, &run, request, &format!("refused: step {step} of run {run}")).await
 }
 
 pub async fn skip(session: &Session, Ruling { run, step, reason }: Ruling) -> Result<Exit, Failure> {
@@ -82,7 +79,7 @@ pub async fn lift(session: &Session, kept: &Kept) -> Result<Option<Exit>, Failur
 }
 
 /// Brings a request to the run: into its journal when nobody drives it, else to whoever does.
-async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Result<Exit, Failure> {
+pub async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Result<Exit, Failure> {
     let store = world::store(session, None)?;
     let kept = store.open(run).await?;
     if request.looks() {
@@ -94,7 +91,10 @@ async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Resu
             let claim = Claimed::of(claim);
             let recorded = record(session, store, claim.claim(), request).await;
             claim.leave().await;
-            recorded?;
+            let is_over = recorded?;
+            if is_over {
+                return print(&done);
+            }
             print(&format!("{done}; nobody drives it now"))?;
             eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));
             Ok(Exit::Done)
@@ -102,13 +102,14 @@ async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Resu
     }
 }
 
-/// Nobody drives the run: the event goes into the journal, under a claim of its own.
-async fn record(session: &Session, store: Store, claim: &Claim, request: Request) -> Result<(), Failure> {
+/// Nobody drives the run: the event goes into the journal, under a claim of its own. Whether the run is over.
+async fn record(session: &Session, store: Store, claim: &Claim, request: Request) -> Result<bool, Failure> {
     let run = claim.kept.run();
     let (mut state, loaded) = claim.kept.load().await?;
     let hint = format!("`lifeboat status {run}` shows what waits");
     let refused = |reason: String| Failure::refused(reason, hint.clone());
-    if state.is_over() {
+    let is_over = state.is_over();
+    if is_over && !request.may_follow_the_end(&state) {
         return Err(refused(format!("run `{run}` is over")));
     }
     let event = match respond(&state, request).map_err(refused)? {
@@ -129,7 +130,8 @@ async fn record(session: &Session, store: Store, claim: &Claim, request: Request
     let at = Clock::Wall.now().max(state.last_event_at);
     state.apply(at, &event).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
     let mut journal = claim.journal(Some(&loaded)).await?;
-    Ok(journal.append(at, &[event]).await.map_err(StoreError::from)?)
+    journal.append(at, &[event]).await.map_err(StoreError::from)?;
+    Ok(is_over)
 }
 
 /// Ends a run: through its driver, or by driving it just far enough to write the end down, or to undo what was done. Says

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -9,12 +10,12 @@ use super::{
     arguments::{PlanArguments, Where},
     check,
     others::others,
-    print,
+    print, saved,
     world::{self, Scene},
 };
 use crate::{
     action::Others,
-    plan::{self, Forced, Ingredients, Plan, Purpose, facts::Severity, text},
+    plan::{self, Forced, Ingredients, Plan, Purpose, facts::Severity, saved as file, text},
     runbook::{Given, Mode, Runbook, bind},
     site::Site,
     store::write_private,
@@ -57,12 +58,16 @@ pub async fn make_for(
     let forced = force.map(|reason| forced(session, mode, reason)).transpose()?;
     let scene = world::open(session, place, with_people).await?;
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
-    let restore_timeout = runbook.longest_restore(mode);
-    let context = scene.context.clone().beside(beside(session, &scene.site));
-    let context = Arc::new(context.for_run("", restore_timeout));
     let ingredients =
         Ingredients { runbook: &runbook, parameters, mode, purpose, forced, site: Site::clone(&scene.site) };
-    Ok((plan::make(ingredients, context).await, scene))
+    Ok((probe(session, ingredients, &scene).await, scene))
+}
+
+/// Makes a plan of its parts, in a world that is open already.
+pub async fn probe(session: &Session, ingredients: Ingredients<'_>, scene: &Scene) -> Plan {
+    let restore_timeout = ingredients.runbook.longest_restore(ingredients.mode);
+    let context = scene.context.clone().beside(beside(session, &scene.site));
+    plan::make(ingredients, Arc::new(context.for_run("", restore_timeout))).await
 }
 
 /// The runs that are not over where this one would be kept. Whoever only plans needs no such place, until a step asks.
@@ -105,15 +110,36 @@ pub fn bind_parameters(
 }
 
 pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, Failure> {
-    let (plan, _scene) =
+    let (plan, scene) =
         make(session, &arguments.runbook, &arguments.place, arguments.mode, arguments.force.as_deref(), false).await?;
+    let exit = if arguments.print && !session.json() {
+        print(&text::paper(&plan, &session.machine.style_out()))?;
+        if is_blocked(&plan) { Exit::Refused } else { Exit::Done }
+    } else {
+        show(session, &plan, &arguments.runbook, &arguments.place)?
+    };
     if let Some(out) = &arguments.out {
-        let bytes = serde_json::to_vec_pretty(&plan).expect("plans have text keys");
-        write_private(out, &bytes).map_err(|error| {
-            Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
-        })?;
+        save(session, &plan, scene.clock.now(), &arguments, out)?;
     }
-    show(session, &plan, &arguments.runbook, &arguments.place)
+    Ok(exit)
+}
+
+/// Writes a plan so that it can be approved, and run as it is.
+fn save(session: &Session, plan: &Plan, now: Timestamp, arguments: &PlanArguments, out: &Path) -> Result<(), Failure> {
+    let lasts = |valid| now + SignedDuration::try_from(valid).unwrap_or(SignedDuration::MAX);
+    let again = again(session, plan, &arguments.runbook, &arguments.place);
+    let saved = saved::beside(plan, &arguments.runbook, again, arguments.valid_for.map(lasts))?;
+    write_private(out, file::write(plan, saved).as_bytes()).map_err(|error| {
+        Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
+    })?;
+    if !session.json() && arguments.place.simulate.is_none() && !is_blocked(plan) {
+        eprintln!("plan {} is in {}", plan.digest, out.display());
+        eprintln!(
+            "next: lifeboat approve {0} --out approval.json, by somebody else; or lifeboat run {0}",
+            out.display()
+        );
+    }
+    Ok(())
 }
 
 /// Prints a plan on stdout; the exit code says whether something stands in the way.
@@ -122,7 +148,14 @@ pub fn show(session: &Session, plan: &Plan, runbook: &Path, place: &Where) -> Re
         print(&serde_json::to_string_pretty(plan).expect("plans have text keys"))?;
     } else {
         let again = again(session, plan, runbook, place);
-        let next = text::Next { run: &format!("lifeboat run {again}"), plan: &format!("lifeboat plan {again}") };
+        let (run, anew) = match &plan.saved {
+            None => (format!("lifeboat run {again}"), format!("lifeboat plan {again}")),
+            Some(saved) => {
+                let file = runbook.display();
+                (format!("lifeboat run {file}"), format!("lifeboat plan {} --out {file}", saved.again))
+            }
+        };
+        let next = text::Next { run: &run, plan: &anew };
         print(&text::render(plan, &session.machine.style_out(), &next))?;
     }
     Ok(if is_blocked(plan) { Exit::Refused } else { Exit::Done })

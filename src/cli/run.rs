@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::{
     Exit, Failure, Session,
     arguments::RunArguments,
+    check,
     claimed::Claimed,
     confirm,
     drive::{self, Drive},
+    identity::identify,
     machine::Machine,
-    people, plan, targets, world,
+    people, plan, saved, targets, world,
 };
 use crate::{
     clock::Clock,
-    plan::{facts::Severity, text},
+    plan::{facts::Severity, saved::is_plan, text},
     run::{Event, RunId, State, TakeOver},
     runbook::Mode,
     store::{Claim, Store, StoreError},
@@ -32,7 +34,22 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     let mode = mode.or(arguments.mode);
     let with_people = !arguments.dry_run && !arguments.consent.yes;
     let force = arguments.force.as_deref();
-    let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, force, with_people).await?;
+    let bytes = check::read(&arguments.runbook, "runbook")?;
+    let (plan, scene, mut first) = if is_plan(&bytes) {
+        let (file, place) = (&arguments.runbook, &RunArguments { mode, ..arguments.clone() });
+        let reread = saved::reread(session, file, saved::read(file, &bytes)?, place, with_people).await?;
+        (reread.plan, reread.scene, reread.accepted)
+    } else {
+        let none = arguments.approval.is_empty() && arguments.accept_drift.is_empty();
+        if !none {
+            return Err(Failure::usage(
+                "--approval and --accept-drift are for a saved plan, and this is a runbook",
+                "save a plan with `lifeboat plan RUNBOOK --out plan.json`, and run that",
+            ));
+        }
+        let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, force, with_people).await?;
+        (plan, scene, Vec::new())
+    };
     if arguments.dry_run {
         return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }
@@ -49,6 +66,8 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         eprint!("{}", text::brief(&plan, &session.machine.style()));
     }
     let simulated = scene.simulation.is_some();
+    let by = if simulated { session.machine.user.clone() } else { identify(session, &scene.site).await };
+    first.extend(saved::approvals(&plan, &by, scene.clock.now(), &arguments)?);
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
     let store = world::store(session, Some(&scene.site))?;
     let run = match &arguments.run_id {
@@ -65,12 +84,12 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
             let path = claim.kept.world_path().ok_or_else(|| simulated_in(&store.shown()))?;
             simulation.world.persist_to(&path).map_err(|source| StoreError::Io { action: "write", path, source })?;
         }
-        let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by: session.machine.user.clone() };
+        let planned = Event::Planned { run: run.clone(), plan: Arc::new(plan), by };
         let at = scene.clock.now();
         let journal = claim.begin(at, &planned).await?;
         let state = State::begin(at, &planned).map_err(|source| StoreError::Illegal { run: run.clone(), source })?;
         let operator = simulated && arguments.consent.yes;
-        let first = confirmed.into_iter().collect();
+        first.extend(confirmed);
         let take_over = None;
         Ok(Drive { store, state, journal, scene, first, take_over, fences, operator, next: 1 })
     };

@@ -3,8 +3,8 @@
 use super::{Exit, Failure, Session, print, world};
 use crate::{
     clock::Clock,
-    report::{Process, Standing, Status, runs as listing},
-    run::State,
+    report::{Process, Standing, Status, handover, runs as listing},
+    run::{State, request::asked},
     store::{Heard, Kept, StoreError},
 };
 
@@ -87,14 +87,29 @@ pub async fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, F
     }
 }
 
+/// The note for whoever takes over.
+pub async fn handover(session: &Session, run: &str) -> Result<Exit, Failure> {
+    let kept = world::store(session, None)?.open(run).await?;
+    let (state, standing, process) = standing(&kept).await?;
+    let (_, loaded) = kept.load().await?;
+    let events: Vec<_> = loaded.records.into_iter().map(|record| (record.at, record.event)).collect();
+    let (commands, now) = (session.commands(!kept.is_simulated()), now(&state));
+    let status = Status::of(&state, standing, now, &commands).driven_by(process);
+    if session.json() {
+        return print(&serde_json::to_string_pretty(&status).expect("text keys"));
+    }
+    print(&handover::note(&status, &state, &events, now, &commands))
+}
+
 pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
     let kept = world::store(session, None)?.open(run).await?;
     let (state, loaded) = kept.load().await?;
     let count = loaded.records.len();
+    let signed = verify_approvals(run, &state)?;
     if session.json() {
         let verdict = serde_json::json!({
             "v": 1, "run": kept.run(), "records": count, "torn_bytes": loaded.torn,
-            "head": loaded.head_hash(), "plan_digest": state.plan.digest, "intact": true,
+            "head": loaded.head_hash(), "plan_digest": state.plan.digest, "approvals": state.filed.len(), "signed": signed, "intact": true,
         });
         return print(&serde_json::to_string_pretty(&verdict).expect("text keys"));
     }
@@ -102,9 +117,35 @@ pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
         0 => String::new(),
         bytes => format!("; a torn last line of {bytes} bytes is left out, it announced nothing that was begun"),
     };
+    let approvals = match state.filed.len() {
+        0 => String::new(),
+        filed => format!("; {filed} approvals name its plan, {signed} of them signed, and the signatures fit"),
+    };
     print(&format!(
-        "{}: {count} records, every checksum and the hash chain hold{torn}\nhead {}",
+        "{}: {count} records, every checksum and the hash chain hold{torn}{approvals}\nplan {}\nhead {}",
         kept.run(),
+        state.plan.digest,
         loaded.head_hash()
     ))
+}
+
+/// Every approval that the run has in a document: its plan, its signature, and the key that the plan's site trusts. How many
+/// are signed.
+fn verify_approvals(run: &str, state: &State) -> Result<usize, Failure> {
+    let asked = asked(state);
+    let offs = state.alone.iter().filter_map(|alone| alone.signed_off.as_ref()).map(|off| &off.approval);
+    let mut signed = 0;
+    for approval in state.filed.iter().map(|filed| &filed.approval).chain(offs) {
+        approval.check(asked, []).map_err(|flaw| {
+            Failure::refused(
+                format!(
+                    "the journal of `{run}` has an approval of {} that does not count: {flaw}",
+                    approval.by.shown()
+                ),
+                "somebody wrote it into the journal past lifeboat; find out who",
+            )
+        })?;
+        signed += usize::from(approval.signature.is_some());
+    }
+    Ok(signed)
 }

@@ -78,6 +78,19 @@ pub async fn open(session: &Session, place: &Where, with_people: bool) -> Result
     }
 }
 
+/// The world of a saved plan: the one that the command line names, else the plan's own.
+pub async fn open_planned(
+    session: &Session,
+    place: &Where,
+    with_people: bool,
+    planned: &Site,
+) -> Result<Scene, Failure> {
+    match (session.site()?, &place.simulate) {
+        (None, None) => real(session, keeping(session, Arc::new(planned.clone()))?),
+        (Some(_), _) | (_, Some(_)) => open(session, place, with_people).await,
+    }
+}
+
 /// The world that a journalled plan names: the simulation goes on where it was left, if it was one.
 pub async fn reopen(session: &Session, plan: &Plan, kept: &Kept) -> Result<Scene, Failure> {
     let Some(path) = kept.world_path().filter(|path| path.is_file()) else {
@@ -193,7 +206,7 @@ pub fn store(session: &Session, site: Option<&Site>) -> Result<Store, Failure> {
 
 /// How to get at an object store: over the site's transport, with the site's tokens. Without a site as whoever is signed
 /// in on this machine, or as the machine itself.
-fn access(session: &Session, site: Option<&Site>) -> Result<Access, String> {
+pub(super) fn access(session: &Session, site: Option<&Site>) -> Result<Access, String> {
     let anybody = Credential::Chain(vec![
         Credential::AzureCli,
         Credential::ManagedIdentity { client_id: None, resource_id: None },

@@ -16,11 +16,19 @@ pub fn digest(plan: &Plan) -> String {
         runbook: &'a str,
         mode: Mode,
         #[serde(skip_serializing_if = "Option::is_none")]
-        forced: Option<&'a Forced>,
+        forced: Option<DigestedForce<'a>>,
         endpoints: &'a crate::site::Endpoints,
         parameters: &'a BTreeMap<String, Value>,
         steps: Vec<DigestedStep<'a>>,
         left_out: &'a [crate::runbook::StepId],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trusted: Option<&'a BTreeMap<String, String>>,
+    }
+    /// Who and why, not from which machine.
+    #[derive(Serialize)]
+    struct DigestedForce<'a> {
+        by: &'a str,
+        reason: &'a str,
     }
     #[derive(Serialize)]
     struct DigestedStep<'a> {
@@ -63,11 +71,12 @@ pub fn digest(plan: &Plan) -> String {
         format: plan.format,
         runbook: &plan.runbook_sha256,
         mode: plan.mode,
-        forced: plan.forced.as_ref(),
+        forced: plan.forced.as_ref().map(|Forced { by, reason }| DigestedForce { by: &by.name, reason }),
         endpoints: &plan.site.endpoints,
         parameters: &plan.parameters,
         steps,
         left_out: &plan.left_out,
+        trusted: plan.site.approval.as_ref().map(|approval| &approval.trusted),
     };
     let bytes = serde_json::to_vec(&digested).expect("plans have text keys");
     crate::run::journal::hex(&bytes)

@@ -133,6 +133,7 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         expected: Duration::ZERO,
         point_of_no_return: None,
         findings,
+        saved: None,
     };
     plan.findings.extend(live::judge(&plan.steps, mode, plan.forced.as_ref(), &shadows));
     conclude(&mut plan);

@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod digest;
+pub mod drift;
 pub mod facts;
 pub mod graph;
 pub mod live;
@@ -9,6 +10,7 @@ pub mod make;
 
 pub use make::{Ingredients, Purpose, make};
 pub mod recovery;
+pub mod saved;
 pub mod text;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -84,7 +86,7 @@ impl Forced {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub format: u32,
-    /// SHA-256, hex, over everything but `digest`, `made_at`, and what is marked volatile.
+    /// SHA-256, hex, over what it would do and the facts it rests on: see [`digest`](digest::digest).
     pub digest: String,
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +113,9 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<StepId>,
     pub findings: Vec<Finding>,
+    /// Of a plan that was read from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Box<saved::Saved>>,
 }
 
 impl Plan {

@@ -31,6 +31,7 @@ pub fn simulated_operator(clock: Clock, directives: mpsc::Sender<Directive>) -> 
                     host: "simulator".to_owned(),
                     verified: false,
                     simulated: true,
+                    account: None,
                 };
                 let request = Request::Approve { step, by, comment: None };
                 let (answer, _) = oneshot::channel();

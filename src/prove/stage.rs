@@ -55,7 +55,8 @@ impl std::fmt::Debug for Stage {
 impl Stage {
     /// Nothing has happened yet. `clock` is the process's.
     pub fn new(world: Arc<World>, clock: Clock) -> Self {
-        let by = Person { name: "prover".to_owned(), host: "simulator".to_owned(), verified: false, simulated: true };
+        let (name, host) = ("prover".to_owned(), "simulator".to_owned());
+        let by = Person { name, host, simulated: true, ..Person::default() };
         Self {
             world,
             clock,

@@ -101,6 +101,7 @@ pub fn advice(state: &State, standing: Standing, commands: &Commands) -> Vec<Adv
             list.extend(going_back);
         }
     }
+    list.extend(sign_offs(state, commands));
     list.extend(doubt::ways_out(state, standing, commands));
     if commands.site_lives {
         list.extend(questions(state));
@@ -124,6 +125,15 @@ fn approvals(state: &State, commands: &Commands) -> Vec<Advice> {
     let wanted = state.approvals_wanted();
     let answer = |step: &str| commands.about("approve", &state.run, step);
     wanted.keys().map(|step| Advice { command: answer(step.as_str()), why: format!("say yes to `{step}`") }).collect()
+}
+
+/// How somebody else answers for what one person did alone.
+fn sign_offs(state: &State, commands: &Commands) -> Vec<Advice> {
+    let advice = |step: &StepId| Advice {
+        command: commands.about("approve", &state.run, step.as_str()),
+        why: format!("another person signs off that `{step}` was approved alone"),
+    };
+    state.open_items().map(|alone| advice(&state.planned(alone.place).id)).collect()
 }
 
 /// Commands that ask DNS where traffic goes, for every record that the run may have moved.

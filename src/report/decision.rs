@@ -37,6 +37,8 @@ pub enum Kind {
     SettledHappened,
     /// A person's word that it has not.
     SettledDidNotHappen,
+    /// One person went past the approvals of a step, in an emergency.
+    ApprovedAlone,
     /// A person's word that what could not be undone is back.
     SettledUndone,
 }
@@ -52,6 +54,7 @@ pub fn overrides(state: &State) -> Vec<Override> {
     });
     let decided = state.decided.iter().map(|decided| Override {
         kind: match decided.ruling {
+            Ruling::ApprovedAlone => Kind::ApprovedAlone,
             Ruling::Skipped => Kind::Skipped,
             Ruling::Adopted => Kind::Adopted,
             Ruling::Happened => Kind::SettledHappened,
@@ -73,6 +76,7 @@ impl Override {
         let step = self.step.as_ref().map_or_else(|| "a step".to_owned(), |step| format!("step {step}"));
         let what = match self.kind {
             Kind::Forced => "forced".to_owned(),
+            Kind::ApprovedAlone => format!("{step} was approved past its approvers, alone,"),
             Kind::Skipped => format!("{step} was skipped"),
             Kind::Adopted => format!("{step} was done by hand, as a probe saw, and adopted"),
             Kind::SettledHappened => format!("{step} has happened: a person's word, which no probe could check, given"),

@@ -18,6 +18,9 @@ pub enum Row {
         run: RunId,
         runbook: String,
         mode: Mode,
+        /// SHA-256, hex; empty in rows of older versions.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        plan_digest: String,
         standing: Standing,
         /// Somebody wants nothing more to start.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,6 +60,7 @@ impl Row {
             run: state.run.clone(),
             runbook: state.plan.name.clone(),
             mode: state.plan.mode,
+            plan_digest: state.plan.digest.clone(),
             standing,
             paused: state.hold.is_some() && !standing.is_terminal(),
             started_at: state.created_at,
@@ -146,6 +150,7 @@ fn line(row: &Row) -> Line {
             run,
             runbook,
             mode,
+            plan_digest: _,
             standing,
             paused,
             started_at,

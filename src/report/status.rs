@@ -3,16 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Commands, Judgement, Standing, Summary, step::StepView};
+use super::{Commands, Outlook, Standing, Summary, step::StepView};
 use crate::{
     run::State,
     style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad},
 };
-
-/// Lines of the brief form: it fits an old terminal and a chat message.
-pub const BRIEF_LINES: usize = 24;
-/// Columns of the brief form.
-pub const BRIEF_COLUMNS: usize = 80;
 
 /// The process that drives a run, as its store knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,11 +42,11 @@ pub struct Status {
     pub process: Option<Process>,
     /// How often somebody has taken it up.
     pub generation: u32,
-    /// SHA-256, hex.
-    pub plan_digest: String,
     pub last_event_at: Timestamp,
     /// What each waiting approval asks.
     pub questions: std::collections::BTreeMap<crate::runbook::StepId, String>,
+    /// What comes next, until the run is over.
+    pub outlook: Outlook,
     pub steps: Vec<StepView>,
 }
 
@@ -68,9 +63,9 @@ impl Status {
             process: None,
             driver: state.driver.as_ref().map(|driver| format!("{}@{}", driver.name, driver.host)),
             generation: state.generation,
-            plan_digest: state.plan.digest.clone(),
             last_event_at: state.last_event_at,
             questions: state.approvals_wanted(),
+            outlook: Outlook::of(state, standing, now),
             steps: (0..state.steps.len()).map(|place| StepView::of(state, place, standing, now, commands)).collect(),
         }
     }
@@ -95,7 +90,7 @@ impl Status {
                 one_line(driver),
                 self.generation,
                 moment(self.last_event_at),
-                self.plan_digest
+                self.summary.plan_digest
             );
             page.hang("  ", &line);
         }
@@ -104,6 +99,10 @@ impl Status {
         for step in &self.steps {
             let row = row(step, wide, &page.style);
             page.line(&row);
+        }
+        for approved in &self.summary.approvals {
+            let lead = format!("  {} ", page.style.mark(Symbol::Done));
+            page.hang(&lead, &approved.sentence());
         }
         for (step, question) in &self.questions {
             page.gap();
@@ -116,87 +115,10 @@ impl Status {
         self.summary.next(&mut page);
         page.text()
     }
-
-    /// At most [`BRIEF_LINES`] lines of at most [`BRIEF_COLUMNS`] columns, for an old terminal and a chat message.
-    pub fn brief(&self, style: &Style) -> String {
-        let style = Style { width: style.columns().min(BRIEF_COLUMNS), colour: false, ..*style };
-        let summary = &self.summary;
-        let mut lines = vec![format!(
-            "{} {}  {}  {}  {}",
-            style.symbol(summary.standing.symbol()),
-            summary.standing.word().to_uppercase(),
-            summary.run,
-            summary.mode,
-            duration(SignedDuration::from_secs(summary.elapsed_s)),
-        )];
-        let mark = style.symbol(Symbol::Warning);
-        lines.extend(summary.overrides.iter().take(2).map(|decision| format!("  {mark} {}", decision.sentence())));
-        let waits = style.symbol(Symbol::Waiting);
-        lines.extend(summary.paused.as_ref().map(|paused| format!("  {waits} {}", paused.sentence())));
-        lines.extend(summary.reason.as_deref().map(|reason| format!("  {}", one_line(reason))));
-        lines.push(format!("  {} of {} steps done; {}", summary.steps_done, summary.steps_in_all, self.verdict()));
-        let tail = self.brief_tail(&style);
-        let room = BRIEF_LINES - lines.len() - tail.len();
-        lines.extend(self.brief_steps(room, &style));
-        lines.extend(tail);
-        let mut page = Page::new(&style);
-        for line in lines {
-            page.line(&fit(line.trim_end(), style.columns(), &style));
-        }
-        page.text()
-    }
-
-    /// `RTO met, RPO missed`
-    fn verdict(&self) -> String {
-        let word = |judgement| match judgement {
-            Judgement::Met => "met",
-            Judgement::Missed => "missed",
-            Judgement::Unknown => "open",
-            Judgement::NotSet => "not set",
-        };
-        let objectives = &self.summary.objectives;
-        format!("RTO {}, RPO {}", word(objectives.rto.judgement), word(objectives.rpo.judgement))
-    }
-
-    /// What is true, what is asked, and what to type: at most 12 lines, commands last.
-    fn brief_tail(&self, style: &Style) -> Vec<String> {
-        let truths = self.summary.world.truths.iter().take(5).map(|truth| {
-            let doubt = if truth.certain { "" } else { "not certain: " };
-            format!("  {} {} {doubt}{}", style.symbol(Symbol::Note), truth.subject, one_line(&truth.says))
-        });
-        let ask = style.symbol(Symbol::Ask);
-        let questions = self.questions.iter().take(3).map(|(step, text)| format!("  {ask} {step}: {}", one_line(text)));
-        let commands = self.summary.next.iter().take(3).map(|advice| format!("  $ {}", advice.command));
-        truths.chain(questions).chain(commands).collect()
-    }
-
-    /// The steps that say most, in the plan's order, and how many were left out.
-    fn brief_steps(&self, room: usize, style: &Style) -> Vec<String> {
-        let mut order: Vec<&StepView> = self.steps.iter().collect();
-        if order.len() > room {
-            // What needs attention first, then what goes on, then what ended last, then what comes next.
-            let rank = |step: &StepView| match step.symbol {
-                Symbol::Failed | Symbol::Doubt | Symbol::Ask => 0,
-                Symbol::Running | Symbol::Waiting | Symbol::Undo | Symbol::Warning => 1,
-                Symbol::Pending => 2,
-                Symbol::Done | Symbol::Skipped | Symbol::Note | Symbol::Arrow => 3,
-            };
-            order.sort_by_key(|step| (rank(step), step.number));
-            order.truncate(room.saturating_sub(1));
-            order.sort_by_key(|step| step.number);
-        }
-        let left_out = self.steps.len() - order.len();
-        let wide = order.iter().map(|step| columns(step.id.as_str())).max().unwrap_or_default().min(30);
-        let mut rows: Vec<String> = order.into_iter().map(|step| row(step, wide, style)).collect();
-        if left_out > 0 {
-            rows.push(format!("  and {left_out} more steps"));
-        }
-        rows
-    }
 }
 
 /// ` 4 ● running    restore          12m 03s of about 45m  note`
-fn row(step: &StepView, wide: usize, style: &Style) -> String {
+pub(super) fn row(step: &StepView, wide: usize, style: &Style) -> String {
     let took = match (step.elapsed(), step.ended_at) {
         (None, _) => String::new(),
         (Some(elapsed), Some(_)) => duration(elapsed),

@@ -176,9 +176,16 @@ fn decided(state: &State, place: usize) -> Option<String> {
     let stands = match (last.ruling, &state.steps[place].state) {
         (Ruling::Adopted, StepState::Succeeded { .. }) => "done by hand, adopted",
         (Ruling::Happened, StepState::Succeeded { .. }) | (Ruling::TakenBack, StepState::Undone) => "a person's word",
-        (Ruling::Skipped | Ruling::Adopted | Ruling::Happened | Ruling::DidNotHappen | Ruling::TakenBack, _) => {
-            return None;
-        }
+        (Ruling::ApprovedAlone, StepState::Succeeded { .. }) => "approved alone",
+        (
+            Ruling::Skipped
+            | Ruling::Adopted
+            | Ruling::Happened
+            | Ruling::DidNotHappen
+            | Ruling::TakenBack
+            | Ruling::ApprovedAlone,
+            _,
+        ) => return None,
     };
     Some(format!("{stands} by {}: {}", story::person(&last.by), last.reason))
 }

@@ -68,6 +68,8 @@ pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<S
         | Event::StopRequested { .. }
         | Event::Paused { .. }
         | Event::PauseLifted { .. }
+        | Event::ApprovalFiled { .. }
+        | Event::DriftAccepted { .. }
         | Event::RunStopped { .. } => of_run::tell(event),
         Event::StepStarted { step, attempt, deadline, arguments } => {
             let action = state.place(step).map(|place| state.planned(place).action);
@@ -112,6 +114,15 @@ pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<S
         Event::ApprovalRefused { step, by, comment } => {
             let text = format!("{} refused{}", person(by), said(comment.as_deref()));
             Sentence::new(Weight::News, Symbol::Failed, Some(step), text)
+        }
+        Event::ApprovalOverridden { step, by, reason } => {
+            let text = format!("{} goes on alone, past the approvals: {reason}", person(by));
+            let hint = "it stays open until somebody else signs it off: `lifeboat approve RUN STEP`";
+            Sentence::new(Weight::News, Symbol::Warning, Some(step), text).hint(hint)
+        }
+        Event::ApprovalSignedOff { step, approval } => {
+            let text = format!("signed off by {}{}", person(&approval.by), said(approval.comment.as_deref()));
+            Sentence::new(Weight::News, Symbol::Done, Some(step), text)
         }
         Event::UndoStarted { step } => Sentence::new(Weight::News, Symbol::Undo, Some(step), "undoing it"),
         Event::UndoIntended { step, intent } => {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Advice, Commands, Doubt, Judgement, Objective, ObjectiveVerdict, Override, Standing,
+    Accepted, Advice, Approved, Commands, Doubt, Judgement, Objective, ObjectiveVerdict, OpenItem, Override, Standing,
     advice::advice,
+    approvals::{accepted_drift, approvals, open_items},
     objectives::{age_in_words, objectives},
     overrides,
     step::StepView,
@@ -37,6 +38,8 @@ pub struct Summary {
     pub v: u32,
     pub run: RunId,
     pub runbook: String,
+    /// SHA-256, hex.
+    pub plan_digest: String,
     pub mode: Mode,
     pub standing: Standing,
     /// Why it ended so. Lower-case fragment.
@@ -45,6 +48,15 @@ pub struct Summary {
     /// What people decided against what the tool saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// Who said yes to what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approved>,
+    /// What one person did alone and nobody has signed off yet: with one, a report is amber at best.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_items: Vec<OpenItem>,
+    /// What had moved since the plan was saved, and who ran it all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted_drift: Vec<Accepted>,
     /// Nothing more starts until somebody lifts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
@@ -102,10 +114,14 @@ impl Summary {
             v: FORMAT,
             run: state.run.clone(),
             runbook: state.plan.name.clone(),
+            plan_digest: state.plan.digest.clone(),
             mode: state.plan.mode,
             standing,
             reason: stopped.map(|(_, reason, _)| reason.clone()),
             overrides: overrides(state),
+            approvals: approvals(state),
+            open_items: open_items(state),
+            accepted_drift: accepted_drift(state),
             paused: Paused::of(state),
             given_up: state.way_back.is_some(),
             started_at: state.created_at,
@@ -138,6 +154,14 @@ impl Summary {
         for decision in &self.overrides {
             let lead = format!("  {} ", style.mark(Symbol::Warning));
             page.hang(&lead, &style.toned(Symbol::Warning, decision.sentence()));
+        }
+        for open in &self.open_items {
+            let lead = format!("  {} ", style.mark(Symbol::Ask));
+            page.hang(&lead, &style.toned(Symbol::Ask, open.sentence()));
+        }
+        for accepted in &self.accepted_drift {
+            let lead = format!("  {} ", style.mark(Symbol::Warning));
+            page.hang(&lead, &style.toned(Symbol::Warning, accepted.sentence()));
         }
         page.hang("  ", &self.sentence());
         if let Some(paused) = &self.paused {

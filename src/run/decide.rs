@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Disposition, Event, State, StepError, StepState, Verdict,
+    Disposition, Event, Person, State, StepError, StepState, Verdict,
     state::{Attempt, Carried, StepRecord},
 };
 use crate::runbook::{ActionKind, Unresolved};
@@ -133,7 +133,7 @@ fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usiz
         StepState::Running { .. } if state.way_back.is_some() && !way_back::is_awaited(state, place) => {}
         StepState::Running { attempt, .. } => {
             let approval = state.planned(place).action == ActionKind::Approval;
-            if approval && let Some(event) = decide_approval(state, place, record) {
+            if approval && let Some(event) = decide_approval(state, now, place, record) {
                 decision.events.push(event);
             } else if approval && state.hold.is_some() {
                 // Its time stands still: see `State::lift`.
@@ -180,7 +180,7 @@ fn given_up(state: &State, place: usize, attempt: &Attempt) -> Option<Event> {
     half_made.then(|| Event::StepFailed { step, error: error(Disposition::Final, hint), retry_at: None })
 }
 
-fn decide_approval(state: &State, place: usize, record: &StepRecord) -> Option<Event> {
+fn decide_approval(state: &State, now: Timestamp, place: usize, record: &StepRecord) -> Option<Event> {
     let step = state.planned(place).id.clone();
     if let Some((by, comment)) = &record.refusal {
         let comment = comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
@@ -192,14 +192,30 @@ fn decide_approval(state: &State, place: usize, record: &StepRecord) -> Option<E
         );
         return Some(Event::StepFailed { step, error, retry_at: None });
     }
-    let mut names: Vec<&str> = record.approvals.iter().map(|by| by.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() < state.approvers_wanted(place) {
+    let succeeded = |names: Vec<&str>, evidence| {
+        let outputs = Map::from_iter([("approved_by".to_owned(), json!(names))]);
+        Some(Event::StepSucceeded { step: step.clone(), outputs, evidence })
+    };
+    if let Some(alone) = state.open_items().find(|alone| alone.place == place) {
+        return succeeded(vec![alone.by.shown()], json!({ "override": { "by": alone.by, "reason": alone.reason } }));
+    }
+    if let Some(filed) = state.unused(place, now) {
+        let (by, comment) = (filed.approval.by.clone(), filed.approval.comment.clone());
+        return Some(Event::ApprovalGiven { step, by, comment });
+    }
+    let mut people: Vec<&Person> = Vec::new();
+    for given in record.approvals.iter().filter(|given| !given.has_ended(now)) {
+        if !people.iter().any(|known| known.is_same(&given.by)) {
+            people.push(&given.by);
+        }
+    }
+    if people.len() < state.approvers_wanted(place) {
         return None;
     }
-    let outputs = Map::from_iter([("approved_by".to_owned(), json!(names))]);
-    Some(Event::StepSucceeded { step, outputs, evidence: json!({ "approvals": record.approvals }) })
+    let mut names: Vec<&str> = people.iter().map(|by| by.shown()).collect();
+    names.sort_unstable();
+    let approvals: Vec<&Person> = record.approvals.iter().map(|given| &given.by).collect();
+    succeeded(names, json!({ "approvals": approvals }))
 }
 
 fn timed_out(state: &State, now: Timestamp, place: usize) -> Event {

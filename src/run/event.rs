@@ -8,9 +8,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     azure::Operation,
-    plan::{Plan, facts::PlannedRequest},
+    plan::{
+        Plan,
+        drift::Drift,
+        facts::{Fact, PlannedRequest},
+    },
     runbook::StepId,
 };
+
+use super::{Person, approval::Approval};
 
 /// Name of a run: `[A-Za-z0-9][A-Za-z0-9._-]*`, at most 64 bytes; a directory name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,20 +27,6 @@ impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
-}
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// Operating-system user, or `simulated operator`.
-    pub name: String,
-    pub host: String,
-    /// False: the name is what the operating system said and nobody checked it.
-    #[serde(default)]
-    pub verified: bool,
-    /// The simulator's stand-in, never a person.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub simulated: bool,
 }
 
 /// What may follow from an error.
@@ -258,6 +250,31 @@ pub enum Event {
         by: Person,
         comment: Option<String>,
     },
+    /// Somebody said yes to the plan, or to a step that asks, in a document that names the plan's digest. It counts when the
+    /// step asks: see `ApprovalGiven`.
+    ApprovalFiled {
+        approval: Arc<Approval>,
+    },
+    /// In an emergency one person goes on alone. Stays open until somebody else signs it off.
+    ApprovalOverridden {
+        step: StepId,
+        by: Person,
+        reason: String,
+    },
+    /// Somebody else has seen what one person did alone, and answers for it too. May come after the end of the run.
+    ApprovalSignedOff {
+        step: StepId,
+        approval: Arc<Approval>,
+    },
+    /// The world moved since the plan was saved, and somebody runs it all the same.
+    DriftAccepted {
+        drift: Drift,
+        by: Person,
+        reason: String,
+        /// What the step rests on instead.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        facts: Vec<Fact>,
+    },
     UndoStarted {
         step: StepId,
     },
@@ -319,6 +336,10 @@ impl Event {
             Self::StepAdopted { .. } => "step-adopted",
             Self::ApprovalGiven { .. } => "approval-given",
             Self::ApprovalRefused { .. } => "approval-refused",
+            Self::ApprovalFiled { .. } => "approval-filed",
+            Self::ApprovalOverridden { .. } => "approval-overridden",
+            Self::ApprovalSignedOff { .. } => "approval-signed-off",
+            Self::DriftAccepted { .. } => "drift-accepted",
             Self::UndoStarted { .. } => "undo-started",
             Self::UndoIntended { .. } => "undo-intended",
             Self::UndoSucceeded { .. } => "undo-succeeded",
@@ -345,6 +366,8 @@ impl Event {
             | Self::StepAdopted { step, .. }
             | Self::ApprovalGiven { step, .. }
             | Self::ApprovalRefused { step, .. }
+            | Self::ApprovalOverridden { step, .. }
+            | Self::ApprovalSignedOff { step, .. }
             | Self::UndoStarted { step }
             | Self::UndoIntended { step, .. }
             | Self::UndoSucceeded { step, .. }
@@ -352,6 +375,8 @@ impl Event {
             Self::Planned { .. }
             | Self::DriverAttached { .. }
             | Self::Confirmed { .. }
+            | Self::ApprovalFiled { .. }
+            | Self::DriftAccepted { .. }
             | Self::StopRequested { .. }
             | Self::Paused { .. }
             | Self::PauseLifted { .. }

@@ -1,9 +1,16 @@
 //! What people ask of a run, and whether it can be taken: the event that it comes to, or why not. Pure.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Event, Person, State, StepState, inquiry::Inquiry};
+use super::{
+    Event, Person, State, StepState,
+    approval::{Approval, Asked, Flaw},
+    inquiry::Inquiry,
+    state::Alone,
+};
 use crate::runbook::{ActionKind, Effect, StepId};
 
 /// What people ask of a running process.
@@ -22,6 +29,14 @@ pub enum Request {
         step: StepId,
         by: Person,
         comment: Option<String>,
+    },
+    /// A yes in a document, for a step that asks, or for one that somebody went past alone. `over`: why this person goes on
+    /// alone, in an emergency.
+    Vouch {
+        step: StepId,
+        approval: Arc<Approval>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<String>,
     },
     Refuse {
         step: StepId,
@@ -63,12 +78,19 @@ pub enum Request {
 }
 
 impl Request {
+    /// A run that is over takes nothing but the sign-off of what one person did alone.
+    pub fn may_follow_the_end(&self, state: &State) -> bool {
+        let Self::Vouch { step, over: None, .. } = self else { return false };
+        state.open_items().any(|alone| state.planned(alone.place).id == *step)
+    }
+
     /// It is answered only after the world was looked at, which may take minutes.
     pub fn looks(&self) -> bool {
         match self {
             Self::Adopt { .. } | Self::Settle { .. } => true,
             Self::Stop { .. }
             | Self::Approve { .. }
+            | Self::Vouch { .. }
             | Self::Refuse { .. }
             | Self::Skip { .. }
             | Self::Pause { .. }
@@ -118,11 +140,22 @@ pub fn respond(state: &State, request: Request) -> Result<Response, String> {
         }
         Request::Approve { step, by, comment } => {
             waiting(&step)?;
-            let place = state.place(&step).ok_or("no such step")?;
-            if state.steps[place].approvals.iter().any(|earlier| earlier.name == by.name) {
-                return Err(format!("{} has approved step `{step}` already", by.name));
-            }
+            may_approve(state, &step, &by)?;
             Event::ApprovalGiven { step, by, comment }
+        }
+        Request::Vouch { step, approval, over: Some(reason) } => {
+            waiting(&step)?;
+            Event::ApprovalOverridden { step, by: approval.by.clone(), reason }
+        }
+        Request::Vouch { step, approval, over: None } => {
+            let open = state.place(&step).and_then(|place| state.open_items().find(|alone| alone.place == place));
+            if let Some(alone) = open {
+                may_sign_off(state, alone, &approval)?;
+                return Ok(Response::Take(Event::ApprovalSignedOff { step, approval }));
+            }
+            waiting(&step)?;
+            may_file(state, &step, &approval)?;
+            Event::ApprovalFiled { approval }
         }
         Request::Refuse { step, by, comment } => {
             waiting(&step)?;
@@ -130,6 +163,55 @@ pub fn respond(state: &State, request: Request) -> Result<Response, String> {
         }
     };
     Ok(Response::Take(event))
+}
+
+/// A yes without a document: never where the site asks for signatures.
+fn may_approve(state: &State, step: &StepId, by: &Person) -> Result<(), String> {
+    let flaw = |flaw: &Flaw| format!("{flaw}; {}", flaw.hint());
+    let trusted = trusted(state);
+    if !trusted.is_empty() {
+        return Err(flaw(&Flaw::Untrusted(trusted.keys().cloned().collect::<Vec<_>>().join(", "))));
+    }
+    if by.is_same(&state.by) && !by.simulated {
+        return Err(flaw(&Flaw::Starter(by.shown().to_owned())));
+    }
+    let place = state.place(step).ok_or("no such step")?;
+    match state.steps[place].approvals.iter().any(|earlier| earlier.by.is_same(by)) {
+        true => Err(format!("{} has approved step `{step}` already", by.shown())),
+        false => Ok(()),
+    }
+}
+
+fn may_file(state: &State, step: &StepId, approval: &Approval) -> Result<(), String> {
+    if !approval.covers(step) {
+        return Err(format!("the approval is for another step than `{step}`"));
+    }
+    let place = state.place(step).ok_or("no such step")?;
+    let given = &state.steps[place].approvals;
+    if given.iter().any(|earlier| earlier.by.is_same(&approval.by)) {
+        return Err(format!("{} has approved step `{step}` already", approval.by.shown()));
+    }
+    let earlier = given.iter().filter_map(|given| given.document.as_deref());
+    approval.check(asked(state), earlier).map_err(|flaw| format!("{flaw}; {}", flaw.hint()))
+}
+
+/// Another person than whoever went on alone, and than whoever started the run.
+fn may_sign_off(state: &State, alone: &Alone, approval: &Approval) -> Result<(), String> {
+    if approval.by.is_same(&alone.by) {
+        return Err(format!("{} went on alone, and it is signed off by somebody else", approval.by.shown()));
+    }
+    approval.check(asked(state), []).map_err(|flaw| format!("{flaw}; {}", flaw.hint()))
+}
+
+fn trusted(state: &State) -> &BTreeMap<String, String> {
+    static NOBODY: BTreeMap<String, String> = BTreeMap::new();
+    state.plan.site.approval.as_ref().map_or(&NOBODY, |approval| &approval.trusted)
+}
+
+/// What an approval of this run is held against. In a simulation nobody but one person may be there.
+pub fn asked(state: &State) -> Asked<'_> {
+    let starter = Some(&state.by).filter(|by| !by.simulated);
+    Asked { plan: &state.plan.digest, trusted: trusted(state), starter }
 }
 
 fn may_be_paused(state: &State) -> Result<(), String> {

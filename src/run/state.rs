@@ -4,6 +4,7 @@
 
 mod answers;
 mod fold;
+mod hands;
 mod step;
 
 use std::{
@@ -20,8 +21,9 @@ use crate::{
     runbook::{Scope, StepId},
 };
 
+pub use hands::{AcceptedDrift, Alone, Filed, SignOff};
 pub(super) use step::settled;
-pub use step::{Attempt, Carried, Sent, StepRecord, StepState, Unsettled};
+pub use step::{Attempt, Carried, Given, Sent, StepRecord, StepState, Unsettled};
 
 /// The detail of an undo's error that holds the commands which would finish by hand: a text, or a list of them.
 pub const BY_HAND: &str = "by_hand";
@@ -62,6 +64,12 @@ pub struct State {
     pub hold: Option<Hold>,
     /// What people decided about steps, the oldest first.
     pub decided: Vec<Decided>,
+    /// Approvals that were filed, the oldest first; each counts once for a step.
+    pub filed: Vec<Filed>,
+    /// Approvals that one person went past alone, the oldest first. See [`State::open_items`].
+    pub alone: Vec<Alone>,
+    /// What had moved since the plan was saved, and who runs it all the same.
+    pub accepted_drift: Vec<AcceptedDrift>,
     /// How the last drive ended; none while somebody drives, or when the driver died.
     pub stopped: Option<(Outcome, String, Timestamp)>,
     /// Pending steps whose needs are met.
@@ -123,6 +131,8 @@ pub enum Ruling {
     DidNotHappen,
     /// What could not be undone is back; no probe could tell.
     TakenBack,
+    /// To go on without the approvals that the step asks for.
+    ApprovedAlone,
 }
 
 impl State {
@@ -163,6 +173,9 @@ impl State {
             way_back: None,
             hold: None,
             decided: Vec::new(),
+            filed: Vec::new(),
+            alone: Vec::new(),
+            accepted_drift: Vec::new(),
             stopped: None,
             ready: BTreeSet::new(),
             active: BTreeSet::new(),

@@ -75,7 +75,13 @@ pub fn next(state: &StepState, at: Timestamp, event: &Event) -> Result<StepState
         (Running { attempt, follow }, Event::OperationAccepted { operation, .. }) if attempt.intent.is_some() => {
             Running { attempt: Attempt { operation: Some(operation.clone()), ..attempt.clone() }, follow: *follow }
         }
-        (Running { .. }, Event::StepNoted { .. } | Event::ApprovalGiven { .. } | Event::ApprovalRefused { .. })
+        (
+            Running { .. },
+            Event::StepNoted { .. }
+            | Event::ApprovalGiven { .. }
+            | Event::ApprovalRefused { .. }
+            | Event::ApprovalOverridden { .. },
+        )
         | (InDoubt { .. } | Undoing { .. }, Event::StepNoted { .. }) => state.clone(),
         (Running { .. }, Event::StepSucceeded { outputs, .. }) => Succeeded { outputs: Arc::new(outputs.clone()) },
         (Running { attempt, .. }, Event::StepFailed { error, retry_at: Some(until), .. }) => {

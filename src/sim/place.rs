@@ -32,6 +32,7 @@ impl World {
             dns: SiteDns { resolvers: self.panel(), authoritative: BTreeMap::new() },
             state: None,
             state_credential: None,
+            approval: None,
             parameters: parameters(&self.scenario),
             simulated: None,
         }
@@ -59,6 +60,7 @@ impl World {
             },
             state: None,
             state_credential: None,
+            approval: None,
             parameters: parameters(&self.scenario),
             simulated: self.shared_clock(),
         }

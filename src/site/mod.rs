@@ -2,12 +2,14 @@
 //!
 //! Pure: parsing takes text; the caller reads files and the environment.
 
+mod approval;
 mod credential;
 mod location;
 mod parse;
 mod state_credential;
 mod yaml;
 
+pub use approval::ApprovalRules;
 pub use location::{Bucket, Container, Location};
 pub use parse::{SiteFile, parse};
 pub use state_credential::{Aws, AwsKeys, Google, StateCredential};
@@ -34,6 +36,9 @@ pub struct Site {
     /// How to get at them in an object store; `None`: as that store usually does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_credential: Option<StateCredential>,
+    /// How approvals are signed, and whose signatures count; `None`: nobody's is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRules>,
     /// Values for runbook parameters.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,

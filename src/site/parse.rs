@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::{
-    Cloud, Credential, Endpoints, Location, Simulated, Site, SiteDns, StateCredential, credential::credential,
-    state_credential::state_credential,
+    Cloud, Credential, Endpoints, Location, Simulated, Site, SiteDns, StateCredential, approval,
+    credential::credential, state_credential::state_credential,
 };
 use crate::runbook::{
     Problem, Problems,
@@ -28,6 +28,7 @@ const SITE_KEYS: &[Key] = &[
     key("dns", "resolvers and name servers"),
     key("state", "where runs are kept: a directory or the URL of a container"),
     key("state_credential", "how to get at a container that runs are kept in"),
+    key("approval", "how approvals are signed, and whose signatures count"),
     key("notify", "who is told; an empty list"),
     key("parameters", "values for runbook parameters"),
     key("simulated", "clock of the simulator; written by `lifeboat sim`"),
@@ -130,6 +131,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
     {
         notebook.add(node.span, mistake::notify_not_supported());
     }
+    let approval = fields.get("approval").and_then(|node| approval::approval(node, notebook));
     let parameters = fields.get("parameters").map(|node| parameters(node, notebook)).unwrap_or_default();
     let simulated = fields.get("simulated").and_then(|node| simulated(node, notebook));
     let (endpoints, credential) = (endpoints?, credential?);
@@ -151,6 +153,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         dns,
         state,
         state_credential,
+        approval,
         parameters,
         simulated,
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Aws, Cloud, Credential, Google, SecretReference, Site, StateCredential};
+use super::{ApprovalRules, Aws, Cloud, Credential, Google, SecretReference, Site, StateCredential};
 
 impl Site {
     /// A site file. `ca_file`: where the caller writes `ca_certificates`, if there are any.
@@ -26,6 +26,12 @@ impl Site {
         }
         if let Some(credential) = &self.state_credential {
             line("state_credential", &state_credential(credential));
+        }
+        if let Some(ApprovalRules { key, trusted }) = &self.approval {
+            let mut rules = Map::new();
+            rules.extend(key.as_ref().map(|key| ("key".to_owned(), reference(key))));
+            rules.insert("trusted".to_owned(), json!(trusted));
+            line("approval", &Value::from(rules));
         }
         line("notify", &json!([]));
         line("parameters", &json!(self.parameters));

@@ -32,7 +32,7 @@ fn runtime() -> Runtime {
 fn holder() -> Holder {
     static CLAIMS: AtomicU64 = AtomicU64::new(0);
     let nonce = format!("bench{}", CLAIMS.fetch_add(1, Ordering::Relaxed));
-    let by = Person { name: "bench".into(), host: "here".into(), verified: false, simulated: false };
+    let by = Person { name: "bench".into(), host: "here".into(), ..Person::default() };
     Holder { by, pid: std::process::id(), since: Clock::Wall.now(), nonce }
 }
 

@@ -23,7 +23,7 @@ pub struct Stage {
 }
 
 fn person() -> Person {
-    Person { name: "bench".into(), host: "here".into(), verified: false, simulated: false }
+    Person { name: "bench".into(), host: "here".into(), ..Person::default() }
 }
 
 /// As the command line builds it.

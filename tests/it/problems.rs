@@ -222,6 +222,7 @@ fn site_cases() -> Vec<(Code, &'static str)> {
         (Code::CredentialCount, "version: 1\ncredential: ▸azure-cli"),
         (Code::CredentialCount, "version: 1\ncredential: { ▸azure-cli: {}, token: { env: X } }"),
         (Code::BadChain, "version: 1\ncredential: { chain: ▸[] }"),
+        (Code::BadPublicKey, "version: 1\ncredential: { azure-cli: {} }\napproval: { trusted: { dana: ▸secret } }"),
         (Code::BadChain, "version: 1\ncredential: { chain: [{ azure-cli: {} }, { ▸chain: [{ azure-cli: {} }] }] }"),
         (Code::UnknownValue, "version: 1\ncredential: { chain: [{ azure-cli: {} }, { ▸azur-cli: {} }] }"),
         (Code::UnknownValue, "version: 1\ncredential: { ▸chain: [{ azure-cli: {} }, { simulated: {} }] }"),

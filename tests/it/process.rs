@@ -1,6 +1,7 @@
 //! The real program as a process, with real signals and real files, against `lifeboat sim` as another process.
 
 mod people;
+mod plans;
 
 use std::{
     io::{BufRead, BufReader},
@@ -132,11 +133,17 @@ impl Watched {
         Self { child, events, seen: Vec::new(), _watchdog: watchdog }
     }
 
-    /// The next event, when there is one; approves what waits for it.
-    pub fn next(&mut self, simulator: &Simulator, run: &str) -> Option<Value> {
+    /// The next event, when there is one; nobody approves anything.
+    pub fn plain_next(&mut self) -> Option<Value> {
         let line = self.events.next()?.ok()?;
         let event = serde_json::from_str::<Value>(&line).unwrap()["event"].clone();
         self.seen.push(event.clone());
+        Some(event)
+    }
+
+    /// The next event, when there is one; approves what waits for it.
+    pub fn next(&mut self, simulator: &Simulator, run: &str) -> Option<Value> {
+        let event = self.plain_next()?;
         if event["type"] == "step-started" && event["step"] == "approve" {
             approve(simulator, run);
         }
@@ -179,7 +186,9 @@ impl Drop for Watched {
 }
 
 pub fn approve(simulator: &Simulator, run: &str) {
-    let output = output(&mut simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]));
+    // Never the person who started the run.
+    let output =
+        output(simulator.lifeboat(&["approve", run, "approve", "--comment", "go"]).env("USER", "the-approver"));
     assert!(output.status.success(), "{}", text(&output));
 }
 

@@ -9,7 +9,7 @@ use lifeboat::{
     plan::{
         Plan,
         facts::Finding,
-        text::{Next, render},
+        text::{Next, paper, render},
     },
     runbook::{OnFailure, StepId},
     style::{Style, columns},
@@ -43,6 +43,25 @@ fn a_dry_run_on_an_old_terminal() {
 #[test]
 fn a_dry_run_on_a_wide_terminal() {
     insta::assert_snapshot!(render(&fixture::plan(), &style(120), &NEXT));
+}
+
+#[test]
+fn the_runbook_on_paper_has_every_request_a_way_to_see_it_and_a_way_back() {
+    let plan = fixture::plan();
+    let text = paper(&plan, &style(80));
+    for (number, step) in plan.steps.iter().enumerate() {
+        assert!(text.contains(&format!("{:>3}. [ ] {}  {}", number + 1, step.id, step.action)), "{}: {text}", step.id);
+        for request in &step.probe.requests {
+            assert!(text.lines().any(|line| line.trim() == request.url), "{}: {text}", request.url);
+        }
+    }
+    assert_eq!(text.matches("it worked when: ").count(), plan.steps.len());
+    assert_eq!(text.matches("to go back: ").count(), plan.steps.len());
+    assert!(text.contains(&plan.digest) && text.contains("Authorization: Bearer TOKEN"), "{text}");
+    for width in [10, 80, 200] {
+        assert_fits(&paper(&plan, &style(width)), width);
+    }
+    insta::assert_snapshot!(text);
 }
 
 fn blocked() -> Plan {

@@ -247,7 +247,8 @@ fn a_run_goes_on_elsewhere(store: &Store) {
     third.status();
     let looked = looking.elapsed();
     let typed = Instant::now();
-    let approved = third.said(&["approve", RUN, "approve", "--comment", "seen on the status page"]);
+    let mut approved = third.lifeboat(&["approve", RUN, "approve", "--comment", "seen on the status page"]);
+    let approved = approved.env("USER", "the-approver").output().unwrap();
     assert!(approved.status.success(), "{}", text(&approved));
     let answered = typed.elapsed();
     let seen = third.status();

@@ -20,7 +20,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 pub fn person(name: &str) -> Person {
-    Person { name: name.into(), host: "here".into(), verified: false, simulated: false }
+    Person { name: name.into(), host: "here".into(), ..Person::default() }
 }
 
 /// A process of the first version takes a run up.
@@ -132,6 +132,10 @@ fn events() -> Vec<(&'static str, Event)> {
             },
         ),
         ("approval given", Event::ApprovalGiven { step: step.clone(), by: person("ann"), comment: None }),
+        (
+            "approval overridden",
+            Event::ApprovalOverridden { step: step.clone(), by: person("ann"), reason: "nobody else".into() },
+        ),
         ("approval refused", Event::ApprovalRefused { step: step.clone(), by: person("ann"), comment: None }),
         ("undo started", Event::UndoStarted { step: step.clone() }),
         ("undo intended", Event::UndoIntended { step: step.clone(), intent: intent() }),

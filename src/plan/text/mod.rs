@@ -4,9 +4,11 @@
 //! Pure. Every word that colour underlines is also written out.
 
 mod findings;
+mod paper;
 mod step;
 mod timeline;
 mod value;
 mod whole;
 
+pub use paper::paper;
 pub use whole::{Next, brief, render};

@@ -74,13 +74,21 @@ fn head(page: &mut Page, plan: &Plan) {
     let world = if plan.site.simulated.is_some() { "simulated, " } else { "" };
     page.hang("  site       ", &format!("{world}{}", plan.site.endpoints.resource_manager));
     page.hang("  certainty  ", &certainty(plan));
+    if let Some(until) = plan.saved.as_ref().and_then(|saved| saved.valid_until) {
+        page.hang("  valid      ", &format!("until {}", moment(until)));
+    }
     forced(page, plan, "  ");
-    if !plan.parameters.is_empty() {
-        page.heading("Parameters");
-        let wide = plan.parameters.keys().map(|name| columns(name)).max().unwrap_or_default();
-        for (name, given) in &plan.parameters {
-            page.hang(&format!("  {}  ", pad(name, wide)), &value::inline(given));
-        }
+    parameters(page, plan);
+}
+
+pub(super) fn parameters(page: &mut Page, plan: &Plan) {
+    if plan.parameters.is_empty() {
+        return;
+    }
+    page.heading("Parameters");
+    let wide = plan.parameters.keys().map(|name| columns(name)).max().unwrap_or_default();
+    for (name, given) in &plan.parameters {
+        page.hang(&format!("  {}  ", pad(name, wide)), &value::inline(given));
     }
 }
 

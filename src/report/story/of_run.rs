@@ -5,7 +5,10 @@ use jiff::SignedDuration;
 use super::{Sentence, Weight, person, said};
 use crate::{
     report::Standing,
-    run::{Event, Outcome, TakeOver},
+    run::{
+        Event, Outcome, TakeOver,
+        approval::{Scope, short},
+    },
     style::{Symbol, duration},
 };
 
@@ -60,6 +63,18 @@ pub(super) fn tell(event: &Event) -> Sentence {
             (Weight::News, Symbol::Waiting, format!("{} paused the run{}", person(by), said(reason.as_deref())), hint)
         }
         Event::PauseLifted { by } => (Weight::News, Symbol::Running, format!("{} lifted the pause", person(by)), ""),
+        Event::ApprovalFiled { approval } => {
+            let scope = match &approval.scope {
+                Scope::Plan => "the plan".to_owned(),
+                Scope::Step(step) => format!("step {step} of the plan"),
+            };
+            let text = format!("approval of {} filed, for {scope} {}", person(&approval.by), short(&approval.plan));
+            (Weight::Detail, Symbol::Note, text, "")
+        }
+        Event::DriftAccepted { drift, by, reason, .. } => {
+            let text = format!("{} runs the plan although {} moved: {reason}", person(by), drift.what);
+            (Weight::News, Symbol::Warning, text, "")
+        }
         Event::RunStopped { outcome, reason } => {
             let standing = Standing::Ended(*outcome);
             let weight = if *outcome == Outcome::Succeeded { Weight::Detail } else { Weight::News };
@@ -77,6 +92,8 @@ pub(super) fn tell(event: &Event) -> Sentence {
         | Event::StepAdopted { .. }
         | Event::ApprovalGiven { .. }
         | Event::ApprovalRefused { .. }
+        | Event::ApprovalOverridden { .. }
+        | Event::ApprovalSignedOff { .. }
         | Event::UndoStarted { .. }
         | Event::UndoIntended { .. }
         | Event::UndoSucceeded { .. }

@@ -35,7 +35,7 @@ impl Subject {
         let call = Call {
             step: planned.id.clone(),
             arguments: decide::arguments(state, place).map(|found| Map::clone(&found)).unwrap_or_default(),
-            planned: planned.probe.facts.clone(),
+            planned: state.facts(place),
             forced: state.plan.forced.clone(),
             doubt: record.state.doubt().cloned().map(Box::new),
             earlier: record.intended.clone(),

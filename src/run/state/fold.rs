@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Decided, Hold, Ruling, Sent, State, StepRecord, StepState, Stop};
+use super::{Alone, Decided, Hold, Ruling, Sent, State, StepRecord, StepState, Stop};
 use crate::{
     plan::facts::PlannedRequest,
     run::{
@@ -18,7 +18,7 @@ use crate::{
 impl State {
     /// Moves on by one event. After an error the state is unchanged.
     pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
-        if self.is_over() {
+        if self.is_over() && !matches!(event, Event::ApprovalSignedOff { .. }) {
             return Err(Illegal::run("the run is over", event));
         }
         match event {
@@ -39,6 +39,12 @@ impl State {
                 self.hold.get_or_insert_with(|| Hold { by: by.clone(), reason: reason.clone(), at });
             }
             Event::PauseLifted { .. } => self.lift(at),
+            Event::ApprovalFiled { approval } => self.file(at, approval),
+            Event::DriftAccepted { drift, by, reason, facts } => self.accept(at, drift, by, reason, facts),
+            Event::ApprovalSignedOff { step, approval } => {
+                let place = self.place(step).ok_or_else(|| Illegal::run("a step that is not planned", event))?;
+                self.sign_off(at, place, approval, event)?;
+            }
             Event::RunStopped { outcome, reason } => self.stopped = Some((*outcome, reason.clone(), at)),
             Event::StepStarted { step, .. }
             | Event::ChangeIntended { step, .. }
@@ -52,6 +58,7 @@ impl State {
             | Event::StepAdopted { step, .. }
             | Event::ApprovalGiven { step, .. }
             | Event::ApprovalRefused { step, .. }
+            | Event::ApprovalOverridden { step, .. }
             | Event::UndoStarted { step }
             | Event::UndoIntended { step, .. }
             | Event::UndoSucceeded { step, .. }
@@ -149,6 +156,10 @@ impl State {
         let record = &mut self.steps[place];
         record.state = transition::next(&record.state, at, event)?;
         remember(record, at, event, sent);
+        if let Event::ApprovalGiven { by, comment, .. } = event {
+            self.give(at, place, by, comment.as_ref());
+        }
+        let record = &mut self.steps[place];
         if !record.state.is_active() && !matches!(record.state, StepState::Pending { .. }) {
             record.note = None;
             record.ended_at = Some(at);
@@ -225,6 +236,10 @@ impl State {
             Some((ruling, &word.by, &word.reason))
         } else if let Event::UndoSucceeded { word: Some(word), .. } = event {
             Some((Ruling::TakenBack, &word.by, &word.reason))
+        } else if let Event::ApprovalOverridden { by, reason, .. } = event {
+            let (by, reason) = (by.clone(), reason.clone());
+            self.alone.push(Alone { place, by, reason, at, signed_off: None });
+            self.alone.last().map(|alone| (Ruling::ApprovedAlone, &alone.by, &alone.reason))
         } else {
             None
         };
@@ -278,7 +293,6 @@ fn remember(record: &mut StepRecord, at: Timestamp, event: &Event, sent: impl Fn
             record.sent = Some(Box::new(sent(&intent.request)));
         }
         Event::StepNoted { message, until, .. } => record.note = Some((message.clone(), *until)),
-        Event::ApprovalGiven { by, .. } => record.approvals.push(by.clone()),
         Event::ApprovalRefused { by, comment, .. } => record.refusal = Some((by.clone(), comment.clone())),
         Event::StepFailed { error, retry_at: None, .. } => record.failure = Some(Box::new(error.clone())),
         Event::StepSettled { verdict, word: None, .. } => {
@@ -290,6 +304,11 @@ fn remember(record: &mut StepRecord, at: Timestamp, event: &Event, sent: impl Fn
         Event::Planned { .. }
         | Event::DriverAttached { .. }
         | Event::Confirmed { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::ApprovalFiled { .. }
+        | Event::ApprovalOverridden { .. }
+        | Event::ApprovalSignedOff { .. }
+        | Event::DriftAccepted { .. }
         | Event::OperationAccepted { .. }
         | Event::StepSucceeded { .. }
         | Event::StepFailed { retry_at: Some(_), .. }

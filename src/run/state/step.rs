@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     azure::Operation,
-    run::{Intent, Person, StepError, Verdict},
+    run::{Intent, Person, StepError, Verdict, approval::Approval},
 };
 
 /// One attempt at a step.
@@ -185,7 +185,8 @@ pub struct StepRecord {
     pub changes: u32,
     /// The last change that was announced, in whichever attempt; not one of an undo.
     pub intended: Option<Arc<Intent>>,
-    pub approvals: Vec<Person>,
+    /// What this asking was answered with, the oldest first.
+    pub approvals: Vec<Given>,
     pub refusal: Option<(Person, Option<String>)>,
     /// A need on it is met: it succeeded, was skipped, or failed and is tolerated. Stays so when it is taken back.
     pub met: bool,
@@ -197,6 +198,23 @@ pub struct StepRecord {
     pub sent: Option<Box<Sent>>,
     /// When a probe last looked what became of it.
     pub looked_at: Option<Timestamp>,
+}
+
+/// A yes that a step was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub by: Person,
+    pub comment: Option<String>,
+    pub at: Timestamp,
+    /// None: it was typed at the terminal of the run, or given by the simulated operator.
+    pub document: Option<Arc<Approval>>,
+}
+
+impl Given {
+    /// It counts no more.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.document.as_ref().is_some_and(|document| document.has_ended(now))
+    }
 }
 
 /// A request that was announced, when, and by which process.

@@ -90,6 +90,7 @@ codes! {
     BadTimestamp = "bad-timestamp",
     NotifyNotSupported = "notify-not-supported",
     BadCertificate = "bad-certificate",
+    BadPublicKey = "bad-public-key",
     BadState = "bad-state",
     StateCredential = "state-credential",
 }

@@ -446,6 +446,13 @@ pub fn bad_certificate(file: &str) -> Problem {
     Problem::new(Code::BadCertificate, message, help)
 }
 
+/// The key is public; what stands there may be another.
+pub fn bad_public_key(name: &str) -> Problem {
+    let message = format!("the key of {} is no public ed25519 key in base64", quote(name));
+    let help = "`openssl pkey -in KEY.pem -pubout` prints it: the line between the two of dashes";
+    Problem::new(Code::BadPublicKey, message, help)
+}
+
 /// `what`: `a URL without a container`; never the URL itself, which may hold a secret.
 pub fn bad_state(what: &str, help: &str) -> Problem {
     Problem::new(Code::BadState, format!("runs cannot be kept there: {what}"), help)

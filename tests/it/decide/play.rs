@@ -58,6 +58,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         dns: SiteDns::default(),
         state: None,
         state_credential: None,
+        approval: None,
         parameters: BTreeMap::new(),
         simulated: None,
     };
@@ -79,6 +80,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         expected: Duration::ZERO,
         point_of_no_return: None,
         findings: Vec::new(),
+        saved: None,
     })
 }
 
@@ -348,6 +350,10 @@ fn line(event: &Event) -> String {
         }
         Event::ApprovalGiven { step, by, .. } => format!("{} approves {step}", by.name),
         Event::ApprovalRefused { step, by, .. } => format!("{} refuses {step}", by.name),
+        Event::ApprovalFiled { approval } => format!("{} files an approval", approval.by.name),
+        Event::ApprovalOverridden { step, by, .. } => format!("{} goes past {step} alone", by.name),
+        Event::ApprovalSignedOff { step, approval } => format!("{} signs {step} off", approval.by.name),
+        Event::DriftAccepted { drift, by, .. } => format!("{} accepts {}", by.name, drift.what),
         Event::UndoStarted { step } => format!("undo {step}"),
         Event::UndoIntended { step, .. } => format!("intend undo {step}"),
         Event::UndoSucceeded { step, word: None, .. } => format!("undone {step}"),

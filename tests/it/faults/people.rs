@@ -47,7 +47,7 @@ fn stop(abort: bool) -> Request {
 #[test]
 fn two_approvers_are_two_people() {
     on_paused_clock(async {
-        let mut stage = asking([(1, approve("ann")), (2, approve("ann")), (20, approve("bob"))]);
+        let mut stage = asking([(1, approve("cleo")), (2, approve("cleo")), (3, approve("ann")), (20, approve("bob"))]);
         let began = stage.clock.now();
         let state = stage.start(None).await.unwrap();
         assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
@@ -55,7 +55,8 @@ fn two_approvers_are_two_people() {
         assert!(stage.clock.now().duration_since(began).as_mins() >= 20, "one person was enough");
         let told = stage.told.lock().unwrap().clone();
         assert_eq!(told[0], Ok(()));
-        assert!(told[1].as_ref().unwrap_err().contains("ann has approved step `ask` already"), "{told:?}");
+        assert!(told[1].as_ref().unwrap_err().contains("cleo has approved step `ask` already"), "{told:?}");
+        assert!(told[2].as_ref().unwrap_err().contains("ann started the run"), "{told:?}");
         assert_eq!(count(&stage, |event| matches!(event, Event::ApprovalGiven { .. })), 2);
     });
 }
@@ -63,13 +64,13 @@ fn two_approvers_are_two_people() {
 #[test]
 fn a_refusal_ends_refused_and_a_resume_asks_again() {
     on_paused_clock(async {
-        let mut stage = asking([(1, approve("ann")), (2, refuse("bob"))]);
+        let mut stage = asking([(1, approve("cleo")), (2, refuse("bob"))]);
         let state = stage.start(None).await.unwrap();
         let error = assert_ended(&state, Outcome::Refused, "ask", Disposition::Refused, "approval-refused");
         assert_eq!(error.message, "bob refused: too early");
         assert!(error.hint.contains("resume the run to ask again"), "{}", error.hint);
         assert_eq!(stage.world.effects().record_puts_received, 0);
-        stage.script = vec![(minutes(1), approve("ann")), (minutes(2), approve("bob"))];
+        stage.script = vec![(minutes(1), approve("cleo")), (minutes(2), approve("bob"))];
         let state = stage.resume(None).await.unwrap();
         assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
         assert_eq!(stage.world.effects().record_puts_accepted, 1);
@@ -79,13 +80,13 @@ fn a_refusal_ends_refused_and_a_resume_asks_again() {
 #[test]
 fn an_approval_that_nobody_gives_in_time_ends_refused() {
     on_paused_clock(async {
-        let mut stage = asking([(1, approve("ann"))]);
+        let mut stage = asking([(1, approve("cleo"))]);
         let state = stage.start(None).await.unwrap();
         let error = assert_ended(&state, Outcome::Refused, "ask", Disposition::Refused, "approval-missing");
         assert_eq!(error.message, "nobody decided within 30m");
         assert!(error.hint.contains("resume the run to ask again"), "{}", error.hint);
         assert_eq!(stage.world.effects().record_puts_received, 0);
-        stage.script = vec![(minutes(1), approve("ann")), (minutes(2), approve("bob"))];
+        stage.script = vec![(minutes(1), approve("cleo")), (minutes(2), approve("bob"))];
         let state = stage.resume(None).await.unwrap();
         assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
         assert_eq!(stage.world.effects().record_puts_accepted, 1);

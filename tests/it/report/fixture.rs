@@ -250,7 +250,7 @@ pub fn wide_plan(steps: usize) -> Plan {
 }
 
 pub fn dana() -> Person {
-    Person { name: "dana".to_owned(), host: "jump-1".to_owned(), verified: false, simulated: false }
+    Person { name: "dana".to_owned(), host: "jump-1".to_owned(), ..Person::default() }
 }
 
 /// A run as it is written: events with their times.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lifeboat::{
     report::{
-        Commands, Judgement, Standing, Status, Summary, objectives,
+        Commands, Judgement, Standing, Status, Summary,
+        brief::{BRIEF_COLUMNS, BRIEF_LINES},
+        handover, objectives,
         runs::{self, Row},
-        status::{BRIEF_COLUMNS, BRIEF_LINES},
     },
     run::{Disposition, Event, Outcome, State, StepError, Verdict},
     runbook::StepId,
@@ -303,6 +304,12 @@ fn the_brief_status_is_brief_whatever_happened() {
             let text = status.brief(&style(width));
             assert_brief(&text, status.summary.standing.word());
             assert!(text.contains("$ lifeboat") || width < 80);
+            for part in ["decision    ", "aborting    "] {
+                assert_eq!(text.matches(part).count(), usize::from(width >= 80), "{part}: {text}");
+            }
+            let over = status.summary.standing.is_terminal();
+            assert!(over || width < 80 || text.contains("countdown   RTO"), "{text}");
+            assert!(over || width < 80 || text.contains("documented defaults"), "{text}");
         }
     }
     insta::assert_snapshot!(status(&asking(), Some(true)).brief(&style(80)));
@@ -324,6 +331,27 @@ fn the_brief_status_of_hundreds_of_steps_shows_those_that_matter() {
     assert!(text.contains("wait-121"), "and some that run\n{text}");
     assert!(!text.contains("wait-5 "), "the ones that are done are counted\n{text}");
     assert!(text.contains("120 of 300 steps done"));
+}
+
+#[test]
+fn the_handover_says_what_the_next_operator_needs() {
+    for (tape, driven) in every_standing() {
+        let status = status(&tape, driven);
+        let note = handover::note(&status, &tape.state(), &tape.events, tape.now(), &Commands::default());
+        for part in ["# Handover of run", "## The next decision", "## What aborting now would cost", "## What to type"]
+        {
+            assert!(note.contains(part), "{part}: {note}");
+        }
+        assert!(note.contains(&status.summary.plan_digest) && !note.contains('\x1b'), "{note}");
+    }
+    let asks = asking();
+    insta::assert_snapshot!(handover::note(
+        &status(&asks, Some(true)),
+        &asks.state(),
+        &asks.events,
+        asks.now(),
+        &Commands::default()
+    ));
 }
 
 fn row(state: &State, driven: bool, now: Timestamp) -> Row {

@@ -1,0 +1,179 @@
+//! `approve`: a yes to a saved plan, in a file, or to a step of a run that asks.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+
+use super::{
+    Exit, Failure, Session, arguments::ApproveArguments, check, identity::identify, people, print, saved, world,
+};
+use crate::{
+    azure::read_text,
+    run::{
+        Person, State,
+        approval::{self, Approval, Key, Scope},
+        request::Request,
+    },
+    runbook::StepId,
+    site::Site,
+    store::write_private,
+};
+
+/// Clocks of two machines may differ by so much before an approval is called one of the future.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+pub async fn approve(session: &Session, arguments: ApproveArguments) -> Result<Exit, Failure> {
+    match &arguments.out {
+        Some(out) => approve_plan(session, &arguments, out).await,
+        None => approve_run(session, &arguments).await,
+    }
+}
+
+/// Before the run, for a plan in a file.
+async fn approve_plan(session: &Session, arguments: &ApproveArguments, out: &Path) -> Result<Exit, Failure> {
+    if arguments.alone || arguments.approval.is_some() {
+        return Err(Failure::usage(
+            "--override and --approval are for a run, and --out approves a plan before it is run",
+            "leave --out out, and name the run and its step",
+        ));
+    }
+    let file = Path::new(&arguments.run);
+    let (plan, saved) = saved::read(file, &check::read(file, "plan")?)?;
+    let scope = match &arguments.step {
+        None => Scope::Plan,
+        Some(step) if plan.steps.iter().any(|planned| planned.id.as_str() == step) => Scope::Step(StepId::new(step)),
+        Some(step) => {
+            return Err(Failure::usage(
+                format!("the plan has no step `{step}`"),
+                "leave it out to approve the whole plan",
+            ));
+        }
+    };
+    let now = world::clock(&plan.site).now();
+    saved::refuse_expired(file, &saved, now)?;
+    let site = rules(session, &plan.site)?;
+    let given = Given { plan: &plan.digest, scope, by: identify(session, &site).await, now };
+    let approval = given.write(session, &site, arguments)?;
+    approval.check_itself(&trusted(&plan.site)).map_err(|flaw| Failure::refused(flaw.to_string(), flaw.hint()))?;
+    let text = serde_json::to_string_pretty(&approval).expect("approvals have text keys") + "\n";
+    write_private(out, text.as_bytes()).map_err(|error| {
+        Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
+    })?;
+    if session.json() {
+        return print(&text);
+    }
+    let how = if approval.signature.is_some() { "signed" } else { "not signed" };
+    eprintln!("next: lifeboat run {} --approval {}", file.display(), out.display());
+    print(&format!("approved by {} ({how}): plan {}", approval.by.shown(), plan.digest))
+}
+
+/// A step of a run that asks, or what somebody did alone there.
+async fn approve_run(session: &Session, arguments: &ApproveArguments) -> Result<Exit, Failure> {
+    let run = &arguments.run;
+    let Some(step) = &arguments.step else {
+        return Err(Failure::usage(
+            format!("which step of run `{run}`?"),
+            "name it; to approve a plan before it is run, say where to write the approval with --out",
+        ));
+    };
+    let over = match (arguments.alone, &arguments.reason) {
+        (true, reason) => Some(super::reason(reason.as_deref().unwrap_or_default(), "--reason")?),
+        (false, _) => None,
+    };
+    let kept = world::store(session, None)?.open(run).await?;
+    let (state, _) = kept.load().await?;
+    let site = rules(session, &state.plan.site)?;
+    let now = world::clock(&state.plan.site).now().max(state.last_event_at);
+    let approval = match &arguments.approval {
+        Some(file) => read(file)?,
+        None => {
+            let mut by = identify(session, &site).await;
+            // One person plays everybody.
+            by.simulated = kept.is_simulated();
+            let given = Given { plan: &state.plan.digest, scope: Scope::Step(StepId::new(step)), by, now };
+            if over.is_some() { given.plain(arguments) } else { given.write(session, &site, arguments)? }
+        }
+    };
+    refuse_ended(&approval, now)?;
+    let word = word(&state, step, over.is_some());
+    let short = approval::short(&state.plan.digest);
+    let done = format!("{word}: step {step} of run {run}, plan {short}");
+    let request = Request::Vouch { step: StepId::new(step), approval: Arc::new(approval), over };
+    people::ask(session, run, request, &done).await
+}
+
+fn word(state: &State, step: &str, alone: bool) -> &'static str {
+    let open = state.open_items().any(|item| state.planned(item.place).id.as_str() == step);
+    match (alone, open) {
+        (true, _) => "approved alone, to be signed off by somebody else",
+        (false, true) => "signed off",
+        (false, false) => "approved",
+    }
+}
+
+/// Reads an approval.
+pub fn read(file: &Path) -> Result<Approval, Failure> {
+    let bytes = check::read(file, "approval")?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::refused(
+            format!("{} is no approval: {error}", file.display()),
+            "`lifeboat approve PLAN.json --out FILE` writes one",
+        )
+    })
+}
+
+/// An approval counts between two moments.
+pub fn refuse_ended(approval: &Approval, now: Timestamp) -> Result<(), Failure> {
+    let flaw = match approval.until {
+        Some(until) if until <= now => approval::Flaw::Ended(until),
+        Some(_) | None if approval.at > now + CLOCKS_DIFFER => approval::Flaw::Early(approval.at),
+        Some(_) | None => return Ok(()),
+    };
+    Err(Failure::refused(flaw.to_string(), flaw.hint()))
+}
+
+/// The approver's own site, else the plan's: whose token and key are asked.
+fn rules(session: &Session, planned: &Site) -> Result<Site, Failure> {
+    Ok(session.site()?.map_or_else(|| planned.clone(), |own| Site::clone(&own)))
+}
+
+fn trusted(site: &Site) -> std::collections::BTreeMap<String, String> {
+    site.approval.as_ref().map(|rules| rules.trusted.clone()).unwrap_or_default()
+}
+
+/// A yes before it is written.
+struct Given<'a> {
+    plan: &'a str,
+    scope: Scope,
+    by: Person,
+    now: Timestamp,
+}
+
+impl Given<'_> {
+    fn plain(self, arguments: &ApproveArguments) -> Approval {
+        let lasts = |valid: Duration| self.now + SignedDuration::try_from(valid).unwrap_or(SignedDuration::MAX);
+        Approval {
+            format: approval::FORMAT,
+            plan: self.plan.to_owned(),
+            scope: self.scope,
+            by: self.by,
+            comment: arguments.comment.clone(),
+            at: self.now,
+            until: arguments.valid_for.map(lasts),
+            signature: None,
+        }
+    }
+
+    /// Signed, where the site names a key.
+    fn write(self, session: &Session, site: &Site, arguments: &ApproveArguments) -> Result<Approval, Failure> {
+        let plain = self.plain(arguments);
+        let Some(reference) = site.approval.as_ref().and_then(|rules| rules.key.as_ref()) else { return Ok(plain) };
+        let text = read_text(reference, &session.machine.environment, "the key that approvals are signed with")
+            .map_err(|error| Failure::refused(error.to_string(), error.hint.unwrap_or_default()))?;
+        let key = Key::of_pem(text.expose_secret()).map_err(|problem| {
+            Failure::refused(format!("the key that approvals are signed with: {problem}"), problem.hint())
+        })?;
+        Ok(plain.signed(&key))
+    }
+}

@@ -1,0 +1,106 @@
+//! `lifeboat handover RUN`: the note that one operator leaves for the next, in Markdown. All of it is what the journal says.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::{Commands, Standing, Status, story};
+use crate::{
+    run::{Event, State},
+    style::{moment, one_line},
+};
+
+/// Events at the end of the note: what happened last.
+const LAST_EVENTS: usize = 12;
+
+/// The note. Ends with a line feed.
+pub fn note(
+    status: &Status,
+    state: &State,
+    events: &[(Timestamp, Event)],
+    now: Timestamp,
+    commands: &Commands,
+) -> String {
+    let (summary, outlook) = (&status.summary, &status.outlook);
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("a string takes everything");
+    line(format!("# Handover of run `{}`: {}\n", summary.run, summary.standing.word()));
+    line(format!(
+        "{}, mode {}, plan `{}`. Begun {} by {}; written {}.\n",
+        plain(&summary.runbook),
+        summary.mode,
+        summary.plan_digest,
+        moment(summary.started_at),
+        plain(&story::person(&state.by)),
+        moment(now)
+    ));
+    line(format!("**{} of {} steps done.** {}\n", summary.steps_done, summary.steps_in_all, driven(status)));
+    let mut section = |title: &str, items: Vec<String>| {
+        if !items.is_empty() {
+            let list = items.iter().map(|item| format!("- {}\n", plain(item))).collect::<String>();
+            write!(text, "## {title}\n\n{list}\n").expect("a string takes everything");
+        }
+    };
+    let truths = summary.world.truths.iter().map(|truth| {
+        let doubt = if truth.certain { "" } else { "not certain: " };
+        format!("{} {doubt}{}", truth.subject, truth.says)
+    });
+    section("What is true now", truths.collect());
+    let waits = outlook.awaits.iter().map(|awaited| {
+        let since = awaited.since.map(|since| format!(" since {}", moment(since))).unwrap_or_default();
+        format!("`{}` {}{since}", awaited.step, awaited.state)
+    });
+    section("What it waits for", waits.collect());
+    section("How long", outlook.countdown(summary.objectives.rto.wanted).into_iter().collect());
+    let mut decisions = vec![outlook.decision.clone()];
+    decisions.extend(status.questions.iter().map(|(step, question)| format!("`{step}` asks: {question}")));
+    section("The next decision", decisions);
+    section("What aborting now would cost", vec![outlook.aborting.clone()]);
+    let people = summary.overrides.iter().map(super::Override::sentence);
+    let people = people.chain(summary.open_items.iter().map(super::OpenItem::sentence));
+    let people = people.chain(summary.accepted_drift.iter().map(super::Accepted::sentence));
+    section("What people decided", people.chain(summary.approvals.iter().map(super::Approved::sentence)).collect());
+    let look = summary.attention.iter().map(|step| {
+        let why = step.error.as_ref().map(|error| format!(": {} ({})", error.message, error.hint)).unwrap_or_default();
+        format!("`{}` {}{why}", step.id, step.state)
+    });
+    section("Steps to look at", look.collect());
+    section("What happened last", last(state, events, commands));
+    text.push_str("## What to type\n\n```text\n");
+    for advice in &summary.next {
+        let _infallible = writeln!(text, "{}   # {}", one_line(&advice.command), one_line(&advice.why));
+    }
+    text.push_str("```\n");
+    text
+}
+
+fn driven(status: &Status) -> String {
+    let by = status.driver.as_deref().map(plain).unwrap_or_else(|| "nobody yet".to_owned());
+    match (status.summary.standing, &status.process) {
+        (_, Some(process)) => format!("Held by {}.", plain(&process.sentence())),
+        (Standing::Driven, None) => format!("Driven by {by}."),
+        (Standing::Abandoned | Standing::Unknown | Standing::Ended(_), None) => format!("Last driven by {by}."),
+    }
+}
+
+/// The last events that people read as news, the oldest first.
+fn last(state: &State, events: &[(Timestamp, Event)], commands: &Commands) -> Vec<String> {
+    let voice = story::Voice { commands: commands.clone(), asks_here: false };
+    let told = events.iter().rev().flat_map(|(at, event)| {
+        story::tell(*at, event, state, &voice)
+            .into_iter()
+            .filter(|sentence| sentence.weight == story::Weight::News)
+            .map(|sentence| {
+                let step = sentence.step.map(|step| format!(" `{step}`")).unwrap_or_default();
+                format!("{}{step} {}", moment(*at), sentence.text)
+            })
+    });
+    let mut last: Vec<String> = told.take(LAST_EVENTS).collect();
+    last.reverse();
+    last
+}
+
+/// Text from the world on one line, so that it cannot become a heading or a link of the note.
+fn plain(text: &str) -> String {
+    one_line(text).replace('<', "&lt;").replace("](", "] (")
+}

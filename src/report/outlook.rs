@@ -1,0 +1,208 @@
+//! What comes next in a run that is not over: how long it still takes, who must decide what, and what giving up would cost.
+//! For whoever is woken at night, and for whoever takes over.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Standing, step, story::person};
+use crate::{
+    run::{Outcome, State, StepState, decide},
+    runbook::{ActionKind, Effect, StepId},
+    style::{duration, one_line, time},
+};
+
+/// Where predictions come from that no run has made.
+pub const DEFAULTS: &str = "documented defaults, no history";
+
+/// What a step is at, or waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Awaited {
+    pub step: StepId,
+    /// In words, as in the list of steps.
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    pub expected_s: u64,
+}
+
+/// How much longer, along the longest chain of what is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remaining {
+    pub seconds: u64,
+    /// Where the figure comes from.
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outlook {
+    pub awaits: Vec<Awaited>,
+    /// None: the run is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Remaining>,
+    /// Until the recovery time objective is missed; negative: since then. None: there is none, or the run is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rto_left_s: Option<i64>,
+    /// The next decision, and whose it is: one sentence.
+    pub decision: String,
+    /// What aborting now would leave behind: one sentence.
+    pub aborting: String,
+}
+
+impl Outlook {
+    pub fn of(state: &State, standing: Standing, now: Timestamp) -> Self {
+        let over = standing.is_terminal();
+        let rto = state.plan.objectives.rto.and_then(|rto| SignedDuration::try_from(rto).ok());
+        let left = rto.map(|rto| (rto - now.duration_since(state.created_at)).as_secs());
+        Self {
+            awaits: awaits(state, standing),
+            remaining: (!over).then(|| remaining(state, now)),
+            rto_left_s: left.filter(|_| !over),
+            decision: decision(state, standing, now),
+            aborting: aborting(state, standing),
+        }
+    }
+
+    /// `RTO 1h 15m: 42m left; about 38m to go (documented defaults, no history)`
+    pub fn countdown(&self, rto: Option<Duration>) -> Option<String> {
+        let remaining = self.remaining.as_ref()?;
+        let seconds = |seconds: i64| duration(SignedDuration::from_secs(seconds));
+        let to_go = seconds(i64::try_from(remaining.seconds).unwrap_or(i64::MAX));
+        let left = match (rto.and_then(|rto| SignedDuration::try_from(rto).ok()), self.rto_left_s) {
+            (Some(rto), Some(left)) if left < 0 => format!("RTO {} missed {} ago", duration(rto), seconds(-left)),
+            (Some(rto), Some(left)) => format!("RTO {}: {} left", duration(rto), seconds(left)),
+            (_, _) => "no RTO is set".to_owned(),
+        };
+        Some(format!("{left}; about {to_go} to go ({})", remaining.source))
+    }
+}
+
+fn awaits(state: &State, standing: Standing) -> Vec<Awaited> {
+    let places = state.failed.iter().chain(&state.active).copied();
+    let awaited = |place: usize| {
+        let (planned, record) = (state.planned(place), &state.steps[place]);
+        let approval = planned.action == ActionKind::Approval;
+        Awaited {
+            step: planned.id.clone(),
+            state: step::word(&record.state, standing, approval).0,
+            since: step::attempt(&record.state).map(|attempt| attempt.since).or(record.started_at),
+            expected_s: planned.expected.as_secs(),
+        }
+    };
+    places.map(awaited).collect()
+}
+
+/// The longest chain of expected durations of what is not met, less what has passed of it.
+fn remaining(state: &State, now: Timestamp) -> Remaining {
+    let mut ends: HashMap<&StepId, Duration> = HashMap::new();
+    for (planned, record) in state.plan.steps.iter().zip(&state.steps) {
+        let begins = planned.needs.iter().filter_map(|need| ends.get(need)).max().copied().unwrap_or_default();
+        let passed = record.started_at.map(|at| now.duration_since(at)).unwrap_or_default();
+        let passed = Duration::try_from(passed).unwrap_or_default();
+        let takes = if record.met { Duration::ZERO } else { planned.expected.saturating_sub(passed) };
+        ends.insert(&planned.id, begins.saturating_add(takes));
+    }
+    let seconds = ends.values().max().map(Duration::as_secs).unwrap_or_default();
+    Remaining { seconds, source: DEFAULTS.to_owned() }
+}
+
+fn decision(state: &State, standing: Standing, now: Timestamp) -> String {
+    match standing {
+        Standing::Driven | Standing::Unknown => asked(state).unwrap_or_else(|| coming(state, now)),
+        Standing::Abandoned => "whoever is on call: resume the run, or give it up".to_owned(),
+        Standing::Ended(Outcome::Failed) => {
+            "whoever is on call: resume after a look at the error, or give up".to_owned()
+        }
+        Standing::Ended(Outcome::Refused) => {
+            "whoever may approve: agree, then the run is resumed; or give up".to_owned()
+        }
+        Standing::Ended(Outcome::Stuck) => "a person must look at Azure, then answer for what is in doubt".to_owned(),
+        Standing::Ended(Outcome::Interrupted) => "whoever is on call: go on from here, or give the run up".to_owned(),
+        Standing::Ended(Outcome::Succeeded | Outcome::Undone | Outcome::Aborted) => match state.open_items().next() {
+            Some(open) => format!(
+                "somebody other than {} signs off step {}",
+                one_line(&person(&open.by)),
+                state.planned(open.place).id
+            ),
+            None => "none: it is over".to_owned(),
+        },
+    }
+}
+
+/// The question that waits, and for whom.
+fn asked(state: &State) -> Option<String> {
+    if let Some(hold) = &state.hold {
+        return Some(format!("{} or whoever is on call lifts the pause", one_line(&person(&hold.by))));
+    }
+    let place = state.active.iter().copied().find(|place| state.planned(*place).action == ActionKind::Approval)?;
+    let attempt = step::attempt(&state.steps[place].state)?;
+    let wanted = state.approvers_wanted(place).saturating_sub(state.steps[place].approvals.len());
+    let who = if wanted > 1 { format!("{wanted} people") } else { "somebody".to_owned() };
+    let (id, starter) = (&state.planned(place).id, one_line(&person(&state.by)));
+    Some(format!("{who} other than {starter} approves `{id}`, until {}", time(attempt.deadline)))
+}
+
+/// The next approval that the plan asks for.
+fn coming(state: &State, now: Timestamp) -> String {
+    let steps = state.plan.steps.iter().zip(&state.steps);
+    let next = steps.into_iter().find(|(planned, record)| planned.action == ActionKind::Approval && !record.met);
+    match next {
+        Some((planned, _)) => {
+            let before = remaining_before(state, &planned.id, now);
+            format!(
+                "approve `{}` in about {}, somebody other than {}",
+                planned.id,
+                duration(before),
+                one_line(&person(&state.by))
+            )
+        }
+        None => "none, unless something fails".to_owned(),
+    }
+}
+
+fn remaining_before(state: &State, step: &StepId, now: Timestamp) -> SignedDuration {
+    let mut needed: Vec<&StepId> = vec![step];
+    let mut place = 0;
+    while let Some(next) = needed.get(place) {
+        let found = state.place(next).map(|place| &state.plan.steps[place].needs);
+        let more: Vec<&StepId> = found.into_iter().flatten().filter(|need| !needed.contains(need)).collect();
+        needed.extend(more);
+        place += 1;
+    }
+    let mut before = state.clone();
+    for (planned, record) in state.plan.steps.iter().zip(&mut before.steps) {
+        record.met |= planned.id == *step || !needed.contains(&&planned.id);
+    }
+    SignedDuration::from_secs(i64::try_from(remaining(&before, now).seconds).unwrap_or(i64::MAX))
+}
+
+fn aborting(state: &State, standing: Standing) -> String {
+    if standing.is_terminal() {
+        return "nothing is left to abort".to_owned();
+    }
+    let goes_on = state
+        .active
+        .iter()
+        .filter(|place| step::attempt(&state.steps[**place].state).is_some_and(|attempt| attempt.intent.is_some()));
+    let goes_on: Vec<&str> = goes_on.map(|place| state.planned(*place).id.as_str()).collect();
+    let undoable = decide::undoable(state).count();
+    let done = state.changed.values().filter(|place| state.planned(**place).effect == Effect::Irreversible);
+    let final_steps: Vec<&str> = done
+        .filter(|place| matches!(state.steps[**place].state, StepState::Succeeded { .. }))
+        .map(|place| state.planned(*place).id.as_str())
+        .collect();
+    let mut parts = Vec::new();
+    if !goes_on.is_empty() {
+        parts.push(format!("{} goes on in Azure, watched by nobody", goes_on.join(", ")));
+    }
+    if !final_steps.is_empty() {
+        parts.push(format!("{} stays, and cannot be undone", final_steps.join(", ")));
+    }
+    match undoable {
+        0 => {}
+        1 => parts.push("1 change stays unless it is aborted with --undo".to_owned()),
+        many => parts.push(format!("{many} changes stay unless it is aborted with --undo")),
+    }
+    if parts.is_empty() { "nothing was changed yet; users stay where they are".to_owned() } else { parts.join("; ") }
+}

@@ -1,0 +1,251 @@
+//! Approvals as they are given, signed, filed and checked: who said yes to which plan, to how much of it, and until when.
+//!
+//! ```text
+//!  approve plan.json ─ Approval (a file) ─┐
+//!  approve RUN STEP  ─ Approval ──────────┼─► filed in the run's journal ─► counted when the step asks   (run::decide)
+//! ```
+//!
+//! An approval counts for one digest, never for another plan, never past its end, never from whoever started the run.
+//! Pure: never reads the clock, a file or a key that it was not given.
+
+mod signature;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use signature::{Key, KeyProblem, Signature, public_key};
+
+use super::Person;
+use crate::runbook::StepId;
+
+/// Version of an approval. Changelog:
+/// 1. The first.
+pub const FORMAT: u32 = 1;
+
+/// What stands before the text that is signed: a signature under anything else is none under an approval.
+const DOMAIN: &str = "lifeboat approval\n";
+
+/// How much of the plan somebody says yes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Every approval that it asks for.
+    Plan,
+    Step(StepId),
+}
+
+/// One person's yes. The order of the fields is the order in which they are signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    pub format: u32,
+    /// Digest of the plan: SHA-256, hex.
+    pub plan: String,
+    pub scope: Scope,
+    pub by: Person,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    pub at: Timestamp,
+    /// From then on it counts no more; none: it ends with the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+/// Why an approval does not count: a lower-case fragment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error("the approval is of format {0}, which this version does not know")]
+    Format(u32),
+    #[error("the approval is for the plan {}, and this is the plan {}", short(.approved), short(.asked))]
+    OtherPlan { approved: String, asked: String },
+    #[error("the approval ended at {0}")]
+    Ended(Timestamp),
+    #[error("the approval says that it was given at {0}, which is still to come")]
+    Early(Timestamp),
+    #[error("{0} started the run, and an approval is somebody else's")]
+    Starter(String),
+    #[error("{0} has approved already, and each approval is another person's")]
+    Twice(String),
+    #[error("the signature does not fit the approval: it was changed after it was signed, or signed with another key")]
+    Signature,
+    #[error("the site trusts the keys of {0}, and the approval is signed by none of them")]
+    Untrusted(String),
+}
+
+impl Flaw {
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Format(_) => "use the version of lifeboat that wrote it",
+            Self::OtherPlan { .. } => "`lifeboat approve PLAN.json --out FILE` approves this plan",
+            Self::Ended(_) => "have it given anew; `--valid-for` says for how long",
+            Self::Early(_) => "set the clock of the machine that gave it, and have it given anew",
+            Self::Starter(_) | Self::Twice(_) => {
+                "ask another person; in an emergency `lifeboat approve RUN STEP --override --reason TEXT` goes on alone"
+            }
+            Self::Signature => "have it given anew, and change nothing in the file",
+            Self::Untrusted(_) => {
+                "sign it: the site's `approval.key` says with what, `approval.trusted` whose key counts"
+            }
+        }
+    }
+}
+
+/// What an approval is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Digest of the plan that is run.
+    pub plan: &'a str,
+    /// Name → public key, from the site. Empty: a signature is no condition.
+    pub trusted: &'a BTreeMap<String, String>,
+    /// Who started the run; none before there is one.
+    pub starter: Option<&'a Person>,
+}
+
+impl Approval {
+    /// The bytes that are signed.
+    fn signed_text(&self) -> Vec<u8> {
+        let bare = Self { signature: None, ..self.clone() };
+        let mut text = DOMAIN.as_bytes().to_vec();
+        text.extend(serde_json::to_vec(&bare).expect("approvals have text keys"));
+        text
+    }
+
+    /// The same, signed.
+    #[must_use]
+    pub fn signed(mut self, key: &Key) -> Self {
+        self.signature = Some(key.sign(&self.signed_text()));
+        self
+    }
+
+    pub fn covers(&self, step: &StepId) -> bool {
+        match &self.scope {
+            Scope::Plan => true,
+            Scope::Step(approved) => approved == step,
+        }
+    }
+
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// The name under which the site trusts its key.
+    pub fn signer<'a>(&self, trusted: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        let key = public_key(&self.signature.as_ref()?.key).ok()?;
+        let is_it = |(_, known): &(&String, &String)| public_key(known).is_ok_and(|known| known == key);
+        trusted.iter().find(is_it).map(|(name, _)| name.as_str())
+    }
+
+    /// Format, signature and trust: what can be told from the approval alone, offline.
+    ///
+    /// # Errors
+    /// The first flaw.
+    pub fn check_itself(&self, trusted: &BTreeMap<String, String>) -> Result<(), Flaw> {
+        if self.format != FORMAT {
+            return Err(Flaw::Format(self.format));
+        }
+        let signature = self.signature.as_ref();
+        if signature.is_some_and(|signature| !signature.fits(&self.signed_text())) {
+            return Err(Flaw::Signature);
+        }
+        if !trusted.is_empty() && self.signer(trusted).is_none() {
+            return Err(Flaw::Untrusted(trusted.keys().cloned().collect::<Vec<_>>().join(", ")));
+        }
+        Ok(())
+    }
+
+    /// Whether it counts for what is asked, beside those that counted before; not whether it has ended.
+    ///
+    /// # Errors
+    /// The first flaw.
+    pub fn check<'a>(&self, asked: Asked<'_>, earlier: impl IntoIterator<Item = &'a Self>) -> Result<(), Flaw> {
+        self.check_itself(asked.trusted)?;
+        if self.plan != asked.plan {
+            return Err(Flaw::OtherPlan { approved: self.plan.clone(), asked: asked.plan.to_owned() });
+        }
+        let signer = self.signer(asked.trusted);
+        if let Some(starter) = asked.starter
+            && (self.by.is_same(starter) || signer.is_some_and(|signer| starter.is_called(signer)))
+        {
+            return Err(Flaw::Starter(self.by.shown().to_owned()));
+        }
+        let key = self.signature.as_ref().map(|signature| &signature.key);
+        let twice = |other: &&Self| {
+            self.by.is_same(&other.by) || key.is_some() && key == other.signature.as_ref().map(|it| &it.key)
+        };
+        match earlier.into_iter().find(twice) {
+            Some(_) => Err(Flaw::Twice(self.by.shown().to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first letters of a digest, as people name a plan.
+pub fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+                       MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+
+    fn person(name: &str) -> Person {
+        Person { name: name.into(), host: "here".into(), ..Person::default() }
+    }
+
+    fn approval(by: &str) -> Approval {
+        Approval {
+            format: FORMAT,
+            plan: "p1".into(),
+            scope: Scope::Plan,
+            by: person(by),
+            comment: Some("go".into()),
+            at: Timestamp::UNIX_EPOCH,
+            until: None,
+            signature: None,
+        }
+    }
+
+    fn asked<'a>(trusted: &'a BTreeMap<String, String>, starter: Option<&'a Person>) -> Asked<'a> {
+        Asked { plan: "p1", trusted, starter }
+    }
+
+    #[test]
+    fn an_approval_counts_for_its_plan_and_nobody_approves_twice_or_alone() {
+        let (nobody, ann) = (BTreeMap::new(), person("ann"));
+        let asked = asked(&nobody, Some(&ann));
+        assert_eq!(approval("bob").check(asked, []), Ok(()));
+        assert_eq!(approval("Ann").check(asked, []), Err(Flaw::Starter("Ann".into())));
+        assert_eq!(approval("bob").check(asked, [&approval("bob")]), Err(Flaw::Twice("bob".into())));
+        let other = Approval { plan: "p2".into(), ..approval("bob") };
+        assert!(matches!(other.check(asked, []), Err(Flaw::OtherPlan { .. })));
+        let newer = Approval { format: 2, ..approval("bob") };
+        assert_eq!(newer.check(asked, []), Err(Flaw::Format(2)));
+    }
+
+    #[test]
+    fn a_signature_holds_every_field_and_is_tied_to_a_name() {
+        let key = Key::of_pem(KEY).unwrap();
+        let signed = approval("bob").signed(&key);
+        let trusted = BTreeMap::from([("bob".to_owned(), key.public())]);
+        assert_eq!(signed.check(asked(&trusted, None), []), Ok(()));
+        assert_eq!(signed.signer(&trusted), Some("bob"));
+        let changed = Approval { comment: Some("stop".into()), ..signed.clone() };
+        assert_eq!(changed.check_itself(&BTreeMap::new()), Err(Flaw::Signature));
+        assert_eq!(approval("bob").check_itself(&trusted), Err(Flaw::Untrusted("bob".into())));
+        // The starter's own key, whatever name stands beside it.
+        let bob = person("bob");
+        let signed_as_another = approval("carol").signed(&key);
+        assert!(matches!(signed_as_another.check(asked(&trusted, Some(&bob)), []), Err(Flaw::Starter(_))));
+        assert!(matches!(signed_as_another.check(asked(&trusted, None), [&signed]), Err(Flaw::Twice(_))));
+        let text = serde_json::to_string(&signed).unwrap();
+        assert_eq!(serde_json::from_str::<Approval>(&text).unwrap(), signed);
+    }
+}
