@@ -51,13 +51,8 @@ fn before(page: &mut Page, plan: &Plan) {
 
 fn step(page: &mut Page, number: usize, step: &PlannedStep) {
     page.gap();
-    page.line(&format!(
-        "{number:>3}. [ ] {}  {}  ({}; about {})",
-        step.id,
-        step.action,
-        step.effect,
-        say(step.expected)
-    ));
+    let lead = format!("{number:>3}. [ ] {}  {}  ", step.id, step.action);
+    page.hang(&lead, &format!("({}; about {})", step.effect, say(step.expected)));
     if let Some(description) = &step.description {
         page.hang(INDENT, &one_line(description));
     }
