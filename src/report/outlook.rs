@@ -13,8 +13,8 @@ use crate::{
     style::{duration, one_line, time},
 };
 
-/// Where predictions come from that no run has made.
-pub const DEFAULTS: &str = "documented defaults, no history";
+/// Where predictions come from without a history; short, so that the brief form never cuts it.
+pub const DEFAULTS: &str = "documented defaults";
 
 /// What a step is at, or waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,17 +64,17 @@ impl Outlook {
         }
     }
 
-    /// `RTO 1h 15m: 42m left; about 38m to go (documented defaults, no history)`
+    /// `RTO 1h 15m: 42m left; to go 38m (documented defaults)`
     pub fn countdown(&self, rto: Option<Duration>) -> Option<String> {
         let remaining = self.remaining.as_ref()?;
         let seconds = |seconds: i64| duration(SignedDuration::from_secs(seconds));
         let to_go = seconds(i64::try_from(remaining.seconds).unwrap_or(i64::MAX));
         let left = match (rto.and_then(|rto| SignedDuration::try_from(rto).ok()), self.rto_left_s) {
-            (Some(rto), Some(left)) if left < 0 => format!("RTO {} missed {} ago", duration(rto), seconds(-left)),
+            (Some(rto), Some(left)) if left < 0 => format!("RTO {} missed by {}", duration(rto), seconds(-left)),
             (Some(rto), Some(left)) => format!("RTO {}: {} left", duration(rto), seconds(left)),
             (_, _) => "no RTO is set".to_owned(),
         };
-        Some(format!("{left}; about {to_go} to go ({})", remaining.source))
+        Some(format!("{left}; to go {to_go} ({})", remaining.source))
     }
 }
 
