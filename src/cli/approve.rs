@@ -26,7 +26,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 pub async fn approve(session: &Session, arguments: ApproveArguments) -> Result<Exit, Failure> {
     match &arguments.out {
         Some(out) => approve_plan(session, &arguments, out).await,
-        None => approve_run(session, &arguments).await,
+        None => Box::pin(approve_run(session, &arguments)).await,
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn ask(session: &Session, run: &str, request: Request, done: &str) -> 
             claim.leave().await;
             let is_over = recorded?;
             if is_over {
-                return print(&done);
+                return print(done);
             }
             print(&format!("{done}; nobody drives it now"))?;
             eprintln!("next: {}", session.commands(true).about("resume", kept.run(), ""));

@@ -47,11 +47,11 @@ impl Drift {
 
 /// Each in three lines, the first ones.
 pub fn told(drifts: &[Drift]) -> String {
-    let mut text = drifts.iter().take(MOST_SHOWN).map(Drift::lines).collect::<Vec<_>>().join("\n");
+    let mut blocks: Vec<String> = drifts.iter().take(MOST_SHOWN).map(Drift::lines).collect();
     if drifts.len() > MOST_SHOWN {
-        text.push_str(&format!("\n  and {} more", drifts.len() - MOST_SHOWN));
+        blocks.push(format!("  and {} more", drifts.len() - MOST_SHOWN));
     }
-    text
+    blocks.join("\n")
 }
 
 fn said(value: &Value) -> String {

@@ -79,7 +79,7 @@ impl<'a> Shared<'a> {
             Err(StoreError::Journal(JournalError::Superseded { .. } | JournalError::Overtaken { .. })) => {}
             Err(error) => return End::Broken(format!("the first process: {error}")),
         }
-        self.until_the_end(second, resumes).await
+        Box::pin(self.until_the_end(second, resumes)).await
     }
 
     /// One process drives; after so many events the store does not answer for a while.
@@ -100,7 +100,7 @@ impl<'a> Shared<'a> {
             }
         });
         let first = self.begin(plan, Some(Trap { after, spring })).await;
-        self.until_the_end(first, resumes).await
+        Box::pin(self.until_the_end(first, resumes)).await
     }
 
     async fn until_the_end(&self, mut driven: Result<State, StoreError>, resumes: &mut u32) -> End {

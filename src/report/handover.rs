@@ -75,7 +75,7 @@ pub fn note(
 }
 
 fn driven(status: &Status) -> String {
-    let by = status.driver.as_deref().map(plain).unwrap_or_else(|| "nobody yet".to_owned());
+    let by = status.driver.as_deref().map_or_else(|| "nobody yet".to_owned(), plain);
     match (status.summary.standing, &status.process) {
         (_, Some(process)) => format!("Held by {}.", plain(&process.sentence())),
         (Standing::Driven, None) => format!("Driven by {by}."),

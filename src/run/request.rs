@@ -176,10 +176,10 @@ fn may_approve(state: &State, step: &StepId, by: &Person) -> Result<(), String> 
         return Err(flaw(&Flaw::Starter(by.shown().to_owned())));
     }
     let place = state.place(step).ok_or("no such step")?;
-    match state.steps[place].approvals.iter().any(|earlier| earlier.by.is_same(by)) {
-        true => Err(format!("{} has approved step `{step}` already", by.shown())),
-        false => Ok(()),
+    if state.steps[place].approvals.iter().any(|earlier| earlier.by.is_same(by)) {
+        return Err(format!("{} has approved step `{step}` already", by.shown()));
     }
+    Ok(())
 }
 
 fn may_file(state: &State, step: &StepId, approval: &Approval) -> Result<(), String> {

@@ -189,7 +189,9 @@ fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
         let plan = file("plan.json");
         let files: Vec<String> = approvals.iter().map(|name| file(name)).collect();
         let mut arguments = vec!["run", &plan, "--site", &site, "--yes", "--run-id", "signed"];
-        files.iter().for_each(|name| arguments.extend(["--approval", name]));
+        for name in &files {
+            arguments.extend(["--approval", name]);
+        }
         let (code, said) = simulator.typed_by("ann", &arguments);
         assert!(code == 4 && said.contains(words), "{code}, {words}: {said}");
     };
