@@ -30,6 +30,7 @@ pub mod prove;
 pub mod report;
 pub mod run;
 pub mod runbook;
+pub mod schedule;
 pub mod shared_state;
 pub mod sim;
 pub mod site;

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
 use super::{
-    Exit, Failure, Session, arguments::ApproveArguments, check, identity::identify, people, print, saved, world,
+    Exit, Failure, Session, arguments::ApproveArguments, check, identity::identify, people, print, run::not_the_one,
+    saved, world,
 };
 use crate::{
     azure::read_text,
@@ -96,6 +97,7 @@ async fn approve_run(session: &Session, arguments: &ApproveArguments) -> Result<
         }
     };
     refuse_ended(&approval, now)?;
+    not_the_one(&approval.by, &state.plan.operator_must_not_be)?;
     let word = word(&state, step, over.is_some());
     let short = approval::short(&state.plan.digest);
     let done = format!("{word}: step {step} of run {run}, plan {short}");

@@ -58,7 +58,11 @@ pub enum Verb {
     /// Fail over
     Run(RunArguments),
     /// Rehearse: a run in drill mode, whose traffic goes to a shadow name
-    Drill(RunArguments),
+    Drill(DrillArguments),
+    /// Show what rehearsals took: trend, p50 and p90 of each step and of the whole, objective
+    Drills(DrillsArguments),
+    /// Run drills, backups and readiness by themselves, at the times of a schedule file
+    Schedule(super::schedule::ScheduleArguments),
     /// Go on with a run from wherever it stopped, or lift its pause
     Resume {
         run: String,
@@ -250,6 +254,24 @@ pub struct RunArguments {
     pub run_id: Option<String>,
     #[command(flatten)]
     pub consent: Consent,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DrillArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Refuse when this person drives, resumes or decides: a rehearsal must not depend on one person; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub operator_must_not_be: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DrillsArguments {
+    /// Only of this runbook: its name, or its file
+    pub runbook: Option<String>,
+    /// Write it as one HTML file too, with a chart
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

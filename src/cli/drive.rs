@@ -9,13 +9,14 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, others::others, world::Scene};
+use super::{Exit, Failure, Session, history::MEASURED, others::others, world::Scene};
 use crate::{
     action::Context,
     prove::operator::simulated_operator,
     report::{
         Standing, Summary, json, lines,
         live::{Canvas, Live},
+        measured::measured,
         objectives,
         outlet::Outlet,
         runs::Row,
@@ -116,7 +117,8 @@ pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
 
 /// For `lifeboat runs`; a view, without which the run goes on.
 async fn note(store: &Store, state: &State, standing: Standing, now: Timestamp) {
-    let row = serde_json::to_value(Row::of(state, standing, now)).expect("text keys");
+    let mut row = serde_json::to_value(Row::of(state, standing, now)).expect("text keys");
+    row[MEASURED] = serde_json::to_value(measured(state)).expect("text keys");
     if let Err(error) = store.put_row(&state.run, state.is_over(), row).await {
         tracing::warn!(%error, "the index of runs cannot be written");
     }
@@ -203,7 +205,7 @@ async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
 }
 
 #[cfg(unix)]
-async fn next_signal() -> Option<&'static str> {
+pub(super) async fn next_signal() -> Option<&'static str> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).ok()?;
     let mut terminate = signal(SignalKind::terminate()).ok()?;
@@ -216,7 +218,7 @@ async fn next_signal() -> Option<&'static str> {
 }
 
 #[cfg(not(unix))]
-async fn next_signal() -> Option<&'static str> {
+pub(super) async fn next_signal() -> Option<&'static str> {
     tokio::signal::ctrl_c().await.ok().map(|()| "Ctrl-C")
 }
 

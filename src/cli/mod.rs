@@ -5,8 +5,10 @@ pub mod arguments;
 pub mod check;
 mod claimed;
 pub mod confirm;
+pub mod drills;
 pub mod drive;
 pub mod failure;
+pub mod history;
 mod identity;
 pub mod machine;
 pub mod others;
@@ -19,6 +21,7 @@ pub mod readiness;
 pub mod run;
 pub mod runs;
 mod saved;
+pub mod schedule;
 pub mod targets;
 pub mod terminal;
 pub mod world;
@@ -121,8 +124,9 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Schema => print(&serde_json::to_string_pretty(&crate::runbook::json_schema()).expect("text keys")),
         Verb::Plan(arguments) => runtime()?.block_on(plan::plan(session, arguments)),
         Verb::Readiness(arguments) => runtime()?.block_on(readiness::readiness(session, arguments)),
-        Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments, None)),
-        Verb::Drill(arguments) => runtime()?.block_on(run::run(session, arguments, Some(crate::runbook::Mode::Drill))),
+        Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments)),
+        Verb::Drill(arguments) => runtime()?.block_on(run::drill(session, arguments)),
+        Verb::Drills(arguments) => runtime()?.block_on(drills::drills(session, arguments)),
         Verb::Resume { run, consent, take_over, reason } => {
             let reason = reason.as_deref().filter(|_| take_over);
             runtime()?.block_on(run::resume(session, &run, consent.yes, reason))
@@ -136,6 +140,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Pause { run, reason } => runtime()?.block_on(people::pause(session, &run, reason.as_deref())),
         Verb::Runs => runtime()?.block_on(runs::runs(session)),
         Verb::Status { run, brief } => runtime()?.block_on(runs::status(session, &run, brief)),
+        Verb::Schedule(arguments) => runtime()?.block_on(schedule::schedule(session, arguments)),
         Verb::Handover { run } => runtime()?.block_on(runs::handover(session, &run)),
         Verb::Verify { run } if Path::new(&run).is_file() => saved::verify(session, Path::new(&run)),
         Verb::Verify { run } => runtime()?.block_on(runs::verify(session, &run)),

@@ -13,6 +13,7 @@ use super::{
     drive::{self, Drive},
     print,
     reach::{Sent, reach, send},
+    run::not_the_one,
     targets, world,
 };
 use crate::{
@@ -82,6 +83,10 @@ pub async fn lift(session: &Session, kept: &Kept) -> Result<Option<Exit>, Failur
 pub async fn ask(session: &Session, run: &str, request: Request, done: &str) -> Result<Exit, Failure> {
     let store = world::store(session, None)?;
     let kept = store.open(run).await?;
+    // Whoever wants it to hold may say so, whoever it is.
+    if !matches!(request, Request::Pause { .. }) {
+        not_the_one(&session.machine.user, &kept.load().await?.0.plan.operator_must_not_be)?;
+    }
     if request.looks() {
         eprintln!("looking at what is there; this may take some minutes");
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     Exit, Failure, Session,
     arguments::{PlanArguments, Where},
-    check,
+    check, history,
     others::others,
     print, saved,
     world::{self, Scene},
@@ -58,8 +58,8 @@ pub async fn make_for(
     let forced = force.map(|reason| forced(session, mode, reason)).transpose()?;
     let scene = world::open(session, place, with_people).await?;
     let parameters = bind_parameters(&runbook, place, &scene.site.parameters, mode)?;
-    let ingredients =
-        Ingredients { runbook: &runbook, parameters, mode, purpose, forced, site: Site::clone(&scene.site) };
+    let (site, history) = (Site::clone(&scene.site), history::in_time(session, Some(&scene.site)).await);
+    let ingredients = Ingredients { runbook: &runbook, parameters, mode, purpose, forced, site, history };
     Ok((probe(session, ingredients, &scene).await, scene))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Exit, Failure, Session,
-    arguments::RunArguments,
+    arguments::{DrillArguments, RunArguments},
     check,
     claimed::Claimed,
     confirm,
@@ -16,26 +16,47 @@ use super::{
 use crate::{
     clock::Clock,
     plan::{facts::Severity, saved::is_plan, text},
-    run::{Event, RunId, State, TakeOver},
+    run::{Event, Person, RunId, State, TakeOver},
     runbook::Mode,
     store::{Claim, Store, StoreError},
 };
 
-/// Plans, asks, and drives. `mode`: given by the verb.
-pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>) -> Result<Exit, Failure> {
-    if let (Some(verb), Some(given)) = (mode, arguments.mode)
-        && verb != given
-    {
+/// A run in drill mode. `operator_must_not_be`: recorded in its plan, and held against whoever goes on with it.
+pub async fn drill(session: &Session, arguments: DrillArguments) -> Result<Exit, Failure> {
+    let DrillArguments { run: mut arguments, operator_must_not_be } = arguments;
+    if let Some(given) = arguments.mode.replace(Mode::Drill).filter(|given| *given != Mode::Drill) {
         return Err(Failure::usage(
             format!("`lifeboat drill` is a run in drill mode, and --mode says {given}"),
             "leave --mode out, or use `lifeboat run`",
         ));
     }
-    let mode = mode.or(arguments.mode);
+    not_the_one(&session.machine.user, &operator_must_not_be)?;
+    Box::pin(begin(session, arguments, operator_must_not_be)).await
+}
+
+/// A rehearsal that only one person can do rehearses the wrong thing.
+pub fn not_the_one(by: &Person, excluded: &[String]) -> Result<(), Failure> {
+    let is = |excluded: &&String| by.is_called(excluded) || **excluded == format!("{}@{}", by.name, by.host);
+    match excluded.iter().find(is) {
+        None => Ok(()),
+        Some(excluded) => Err(Failure::refused(
+            format!("this rehearsal is not for {excluded}: it must not depend on one person"),
+            "let somebody else type the command, with nothing but the runbook and the docs",
+        )),
+    }
+}
+
+/// Plans, asks, and drives.
+pub async fn run(session: &Session, arguments: RunArguments) -> Result<Exit, Failure> {
+    Box::pin(begin(session, arguments, Vec::new())).await
+}
+
+async fn begin(session: &Session, arguments: RunArguments, operator_must_not_be: Vec<String>) -> Result<Exit, Failure> {
+    let mode = arguments.mode;
     let with_people = !arguments.dry_run && !arguments.consent.yes;
     let force = arguments.force.as_deref();
     let bytes = check::read(&arguments.runbook, "runbook")?;
-    let (plan, scene, mut first) = if is_plan(&bytes) {
+    let (mut plan, scene, mut first) = if is_plan(&bytes) {
         let (file, place) = (&arguments.runbook, &RunArguments { mode, ..arguments.clone() });
         let reread = saved::reread(session, file, saved::read(file, &bytes)?, place, with_people).await?;
         (reread.plan, reread.scene, reread.accepted)
@@ -50,6 +71,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
         let (plan, scene) = plan::make(session, &arguments.runbook, &arguments.place, mode, force, with_people).await?;
         (plan, scene, Vec::new())
     };
+    plan.operator_must_not_be = operator_must_not_be;
     if arguments.dry_run {
         return plan::show(session, &plan, &arguments.runbook, &arguments.place);
     }
@@ -67,6 +89,7 @@ pub async fn run(session: &Session, arguments: RunArguments, mode: Option<Mode>)
     }
     let simulated = scene.simulation.is_some();
     let by = if simulated { session.machine.user.clone() } else { identify(session, &scene.site).await };
+    not_the_one(&by, &plan.operator_must_not_be)?;
     first.extend(saved::approvals(&plan, &by, scene.clock.now(), &arguments)?);
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
     let store = world::store(session, Some(&scene.site))?;
@@ -125,6 +148,7 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
                     loaded.torn
                 );
             }
+            not_the_one(&session.machine.user, &state.plan.operator_must_not_be)?;
             if state.is_over() {
                 drive::print_summary(session, &state, Clock::Wall.now(), !kept.is_simulated());
                 return Err(Failure::refused(
@@ -157,4 +181,22 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
 fn new_id(now: jiff::Timestamp) -> RunId {
     let text = now.strftime("%Y%m%d-%H%M%S").to_string();
     RunId(format!("{text}-{}", Machine::random_suffix()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_excluded_is_known_by_user_and_machine_and_by_the_account_of_the_token() {
+        let dana = Person {
+            name: "azureuser".into(),
+            host: "jump-1".into(),
+            account: Some("dana@contoso.com".into()),
+            ..Person::default()
+        };
+        let refused = |name: &str| not_the_one(&dana, &["bob".to_owned(), name.to_owned()]).is_err();
+        assert!(refused("AzureUser") && refused("azureuser@jump-1") && refused("Dana@contoso.com"));
+        assert!(!refused("dana") && !refused("azureuser@jump-2"));
+    }
 }

@@ -18,7 +18,7 @@ fn now(state: &State) -> jiff::Timestamp {
 }
 
 /// A run, how it stands, and who drives it or drove it last.
-async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Process>), StoreError> {
+pub(super) async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Process>), StoreError> {
     let (state, _) = kept.load().await?;
     let driver = match state.stopped {
         // Whoever ended it has gone, or goes.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Exit, Failure, Session, approve,
     arguments::{RunArguments, Where},
-    check, plan,
+    check, history, plan,
     world::{self, Scene},
 };
 use crate::{
@@ -160,6 +160,7 @@ async fn make(session: &Session, runbook: &Runbook, plan: &Plan, scene: &Scene) 
         purpose: Purpose::Run,
         forced: plan.forced.clone(),
         site: Site::clone(&scene.site),
+        history: history::in_time(session, Some(&scene.site)).await,
     };
     plan::probe(session, ingredients, scene).await
 }

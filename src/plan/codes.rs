@@ -5,6 +5,7 @@
 
 mod backups;
 mod names;
+mod rehearsals;
 mod rights;
 mod services;
 mod state;
@@ -31,11 +32,12 @@ pub struct Code {
 }
 
 /// Areas of the table, in the order of the reference.
-pub const AREAS: [(&str, &[Code]); 8] = [
+pub const AREAS: [(&str, &[Code]); 9] = [
     ("Services", services::CODES),
     ("Storage", storage::CODES),
     ("Backups", backups::CODES),
     ("Where runs are kept", state::CODES),
+    ("Earlier runs and rehearsals", rehearsals::CODES),
     ("Names", names::CODES),
     ("Other switches of traffic", switches::CODES),
     ("Rights, locks and limits", rights::CODES),

@@ -15,11 +15,13 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::{
-    Certainty, FORMAT, Forced, Plan, PlannedStep, codes,
+    Certainty, FORMAT, Forced, History, Plan, PlannedStep, codes,
     digest::digest,
     facts::{Finding, Probe, gather},
     graph::Graph,
-    live, recovery,
+    live,
+    prediction::{THIS_STEP, predict},
+    recovery,
 };
 use crate::{
     action::{
@@ -66,6 +68,8 @@ pub struct Ingredients<'a> {
     /// Somebody decided to fail over whatever `apim.confirm-outage` sees.
     pub forced: Option<Forced>,
     pub site: Site,
+    /// What earlier runs took.
+    pub history: History,
 }
 
 /// One step on its way into the plan.
@@ -78,7 +82,7 @@ struct Draft {
 
 /// Probes the world and writes everything down. Cancel safe: nothing was changed.
 pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
-    let Ingredients { runbook, parameters, mode, purpose, forced, site } = ingredients;
+    let Ingredients { runbook, parameters, mode, purpose, forced, site, history } = ingredients;
     let made_at = context.clock.now();
     let left_out: Vec<bool> =
         runbook.steps.iter().map(|step| step.modes.as_ref().is_some_and(|modes| !modes.contains(&mode))).collect();
@@ -131,11 +135,16 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
             .collect(),
         critical_path: Vec::new(),
         expected: Duration::ZERO,
+        prediction: None,
+        operator_must_not_be: Vec::new(),
         point_of_no_return: None,
         findings,
         saved: None,
     };
     plan.findings.extend(live::judge(&plan.steps, mode, plan.forced.as_ref(), &shadows));
+    let (simulated, policy) = (plan.site.is_simulated(), plan.site.rehearsal);
+    plan.findings.extend(history.findings(&plan.name, mode, simulated, policy, made_at));
+    predict(&mut plan, &history);
     conclude(&mut plan);
     plan
 }
@@ -181,7 +190,8 @@ fn planned_step(step: &Step, needs: Vec<crate::runbook::StepId>, draft: Draft) -
         arguments: step.arguments.clone(),
         certainty: draft.certainty,
         expected: expected.unwrap_or(entry.typical),
-        expected_source: if expected.is_some() { "this step" } else { entry.typical_source }.to_owned(),
+        expected_source: if expected.is_some() { THIS_STEP } else { entry.typical_source }.to_owned(),
+        prediction: None,
         probe: draft.probe,
     }
 }
@@ -326,9 +336,9 @@ fn conclude(plan: &mut Plan) {
     let graph = Graph::new(plan.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
     let durations: Vec<Duration> = plan.steps.iter().map(|step| step.expected).collect();
     let order: Vec<usize> = (0..plan.steps.len()).collect();
-    let (path, expected) = graph.critical_path(&order, &durations);
+    let (path, _) = graph.critical_path(&order, &durations);
     plan.critical_path = path.into_iter().map(|place| plan.steps[place].id.clone()).collect();
-    plan.expected = expected;
+    let expected = plan.expected;
     plan.point_of_no_return =
         plan.steps.iter().find(|step| step.effect == crate::runbook::Effect::Irreversible).map(|step| step.id.clone());
     if let Some(rto) = plan.objectives.rto

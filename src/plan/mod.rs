@@ -5,13 +5,17 @@ pub mod digest;
 pub mod drift;
 pub mod facts;
 pub mod graph;
+pub mod history;
 pub mod live;
 pub mod make;
-
-pub use make::{Ingredients, Purpose, make};
+pub mod prediction;
 pub mod recovery;
 pub mod saved;
 pub mod text;
+
+pub use history::{History, Leftover, Measured, MeasuredStep};
+pub use make::{Ingredients, Purpose, make};
+pub use prediction::{Basis, Prediction};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -61,9 +65,13 @@ pub struct PlannedStep {
     pub arguments: Map<String, Value>,
     pub certainty: Certainty,
     pub probe: Probe,
+    /// The p50 of `prediction`.
     #[serde(with = "span")]
     pub expected: Duration,
     pub expected_source: String,
+    /// Not part of the digest: history grows. None in plans of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
 }
 
 /// Somebody's recorded decision to fail over although the service was not seen to be lost.
@@ -107,8 +115,15 @@ pub struct Plan {
     pub left_out: Vec<StepId>,
     /// The longest chain of expected durations.
     pub critical_path: Vec<StepId>,
+    /// The p50 of `prediction`.
     #[serde(with = "span")]
     pub expected: Duration,
+    /// Of the whole run, as of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// People who may not drive or decide: a rehearsal that depends on one person rehearses the wrong thing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_must_not_be: Vec<String>,
     /// The first irreversible step: once it has begun, going back ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<StepId>,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    plan::{self, Ingredients, Plan, Purpose},
+    plan::{self, History, Ingredients, Plan, Purpose},
     run::{Event, Outcome, State},
     runbook::{Given, Mode, Problems, Runbook, bind},
     sim::{Effects, Fault, LoggedRequest, Scenario, Shape, World},
@@ -200,8 +200,15 @@ pub(super) async fn make_plan(order: &Order<'_>, mode: Mode, world: &Arc<World>)
     let parameters = bind(order.runbook, &given, mode).map_err(Unprovable::Problems)?;
     let stage = Stage::new(world.clone(), world.clock().clone());
     let context = stage.context(order.runbook.longest_restore(mode));
-    let ingredients =
-        Ingredients { runbook: order.runbook, parameters, mode, purpose: Purpose::Run, forced: None, site };
+    let ingredients = Ingredients {
+        runbook: order.runbook,
+        parameters,
+        mode,
+        purpose: Purpose::Run,
+        forced: None,
+        site,
+        history: History::none(),
+    };
     Ok(plan::make(ingredients, Arc::new(context)).await)
 }
 

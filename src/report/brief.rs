@@ -76,7 +76,9 @@ impl Status {
             format!("waits for   {}, {}{since}", awaited.step, awaited.state)
         });
         lines.extend(waits);
-        lines.extend(outlook.countdown(summary.objectives.rto.wanted).map(|text| format!("countdown   {text}")));
+        if let Some([left, to_go]) = outlook.countdown(summary.objectives.rto.wanted) {
+            lines.extend([format!("countdown   {left}"), format!("            {to_go}")]);
+        }
         lines.push(format!("decision    {}", outlook.decision));
         let question = self.questions.iter().take(1);
         lines.extend(question.map(|(_, text)| format!("            {} {}", style.symbol(Symbol::Ask), one_line(text))));

@@ -51,7 +51,7 @@ pub fn note(
         format!("`{}` {}{since}", awaited.step, awaited.state)
     });
     section("What it waits for", waits.collect());
-    section("How long", outlook.countdown(summary.objectives.rto.wanted).into_iter().collect());
+    section("How long", outlook.countdown(summary.objectives.rto.wanted).into_iter().flatten().collect());
     let mut decisions = vec![outlook.decision.clone()];
     decisions.extend(status.questions.iter().map(|(step, question)| format!("`{step}` asks: {question}")));
     section("The next decision", decisions);

@@ -6,7 +6,8 @@
 //!                   └─ json     programs                      (story: one sentence an event)
 //!  State ───────────┬─ summary  after a drive                  (world: what is true; objectives; advice)
 //!                   ├─ status   at any time, from anywhere     (step: one step as people see it)
-//!                   └─ runs     all of them
+//!                   ├─ runs     all of them
+//!                   └─ drills   what rehearsals took
 //! ```
 //!
 //! A view never claims what is not known: in doubt is in doubt. A view that cannot be written never stops a run.
@@ -21,10 +22,12 @@ pub mod board;
 pub mod brief;
 pub mod decision;
 pub mod doubt;
+pub mod drills;
 pub mod handover;
 pub mod json;
 pub mod lines;
 pub mod live;
+pub mod measured;
 pub mod objectives;
 pub mod outlet;
 pub mod outlook;

@@ -55,7 +55,9 @@ impl ObjectiveVerdict {
 pub fn objectives(state: &State, now: Timestamp) -> ObjectiveVerdict {
     let ended = state.stopped.as_ref().filter(|(outcome, _, _)| outcome.is_terminal());
     let recovered = ended.is_some_and(|(outcome, _, _)| *outcome == Outcome::Succeeded);
-    let took = ended.map_or(now, |(_, _, at)| *at).duration_since(state.created_at);
+    // Putting back what a rehearsal moved is not recovery.
+    let reached = state.met_at.filter(|_| recovered).or(ended.map(|(_, _, at)| *at));
+    let took = reached.unwrap_or(now).duration_since(state.created_at);
     let restored =
         state.plan.steps.iter().zip(&state.steps).any(|(planned, record)| {
             planned.action == aim(state) && matches!(record.state, StepState::Succeeded { .. })

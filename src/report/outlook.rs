@@ -8,13 +8,11 @@ use serde::Serialize;
 
 use super::{Standing, step, story::person};
 use crate::{
+    plan::{Basis, Prediction},
     run::{Outcome, State, StepState, decide},
     runbook::{ActionKind, Effect, StepId},
     style::{duration, one_line, time},
 };
-
-/// Where predictions come from without a history; short, so that the brief form never cuts it.
-pub const DEFAULTS: &str = "documented defaults";
 
 /// What a step is at, or waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,8 +28,12 @@ pub struct Awaited {
 /// How much longer, along the longest chain of what is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Remaining {
+    /// Half of all take no longer.
     pub seconds: u64,
-    /// Where the figure comes from.
+    /// Nine of ten take no longer. None: the plan is of a version that did not predict it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p90_s: Option<u64>,
+    /// Where the figures come from.
     pub source: String,
 }
 
@@ -64,8 +66,8 @@ impl Outlook {
         }
     }
 
-    /// `RTO 1h 15m: 42m left; to go 38m (documented defaults)`
-    pub fn countdown(&self, rto: Option<Duration>) -> Option<String> {
+    /// `RTO 1h 15m: 42m left` and `to go 38m, p90 51m (12 earlier runs)`. None: the run is over.
+    pub fn countdown(&self, rto: Option<Duration>) -> Option<[String; 2]> {
         let remaining = self.remaining.as_ref()?;
         let seconds = |seconds: i64| duration(SignedDuration::from_secs(seconds));
         let to_go = seconds(i64::try_from(remaining.seconds).unwrap_or(i64::MAX));
@@ -74,7 +76,9 @@ impl Outlook {
             (Some(rto), Some(left)) => format!("RTO {}: {} left", duration(rto), seconds(left)),
             (_, _) => "no RTO is set".to_owned(),
         };
-        Some(format!("{left}; to go {to_go} ({})", remaining.source))
+        let bound = remaining.p90_s.filter(|bound| *bound > remaining.seconds);
+        let bound = bound.map(|bound| format!(", p90 {}", seconds(i64::try_from(bound).unwrap_or(i64::MAX))));
+        Some([left, format!("to go {to_go}{} ({})", bound.unwrap_or_default(), remaining.source)])
     }
 }
 
@@ -93,18 +97,53 @@ fn awaits(state: &State, standing: Standing) -> Vec<Awaited> {
     places.map(awaited).collect()
 }
 
-/// The longest chain of expected durations of what is not met, less what has passed of it.
+/// When a step will be done: in the middle, and how far beyond that the bound for nine of ten is, squared.
+#[derive(Clone, Copy, Default)]
+struct End {
+    middle: f64,
+    squared: f64,
+}
+
+impl End {
+    fn bound(self) -> f64 {
+        self.middle + self.squared.sqrt()
+    }
+}
+
+/// The longest chain of predicted durations of what is not met, less what has passed of it. What one step of a chain takes
+/// longer, another one need not: the bound of a chain lies beyond its middle by the root of the squares of its steps'
+/// margins, not by their sum.
 fn remaining(state: &State, now: Timestamp) -> Remaining {
-    let mut ends: HashMap<&StepId, Duration> = HashMap::new();
+    let later = |one: &End, other: &End| one.bound().total_cmp(&other.bound());
+    let mut ends: HashMap<&StepId, End> = HashMap::new();
     for (planned, record) in state.plan.steps.iter().zip(&state.steps) {
-        let begins = planned.needs.iter().filter_map(|need| ends.get(need)).max().copied().unwrap_or_default();
+        let begins = planned.needs.iter().filter_map(|need| ends.get(need)).copied().max_by(later).unwrap_or_default();
         let passed = record.started_at.map(|at| now.duration_since(at)).unwrap_or_default();
         let passed = Duration::try_from(passed).unwrap_or_default();
-        let takes = if record.met { Duration::ZERO } else { planned.expected.saturating_sub(passed) };
-        ends.insert(&planned.id, begins.saturating_add(takes));
+        let left = |takes: Duration| if record.met { 0.0 } else { takes.saturating_sub(passed).as_secs_f64() };
+        let middle = left(planned.expected);
+        let margin = planned.prediction.map_or(0.0, |it| (left(it.p90) - middle).max(0.0));
+        let end = End { middle: begins.middle + middle, squared: begins.squared + margin.powi(2) };
+        ends.insert(&planned.id, end);
     }
-    let seconds = ends.values().max().map(Duration::as_secs).unwrap_or_default();
-    Remaining { seconds, source: DEFAULTS.to_owned() }
+    let seconds = ends.values().map(|end| end.middle).fold(0.0, f64::max);
+    let bound = ends.values().map(|end| end.bound()).fold(seconds, f64::max);
+    let predicted = state.plan.prediction;
+    Remaining { seconds: whole(seconds), p90_s: predicted.map(|_| whole(bound)), source: source(predicted) }
+}
+
+/// Whole seconds.
+fn whole(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs()
+}
+
+fn source(predicted: Option<Prediction>) -> String {
+    match predicted {
+        Some(Prediction { basis: Basis::History, sample: 1, .. }) => "1 earlier run".to_owned(),
+        Some(Prediction { basis: Basis::History, sample, .. }) => format!("{sample} earlier runs"),
+        Some(Prediction { basis: Basis::Action, .. }) => "earlier runs of other runbooks".to_owned(),
+        Some(Prediction { basis: Basis::Step | Basis::Documented, .. }) | None => "documented defaults".to_owned(),
+    }
 }
 
 fn decision(state: &State, standing: Standing, now: Timestamp) -> String {

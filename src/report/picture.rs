@@ -2,6 +2,8 @@
 
 mod svg;
 
+pub use svg::escape;
+
 use std::fmt::Write as _;
 
 use crate::runbook::{Effect, Mode, Runbook, graph::Graph};

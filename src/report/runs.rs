@@ -94,6 +94,12 @@ impl Row {
     }
 }
 
+/// `3h ago`, by the largest unit.
+pub fn ago(since: SignedDuration) -> String {
+    let text = duration(since);
+    format!("{} ago", text.split(' ').next().unwrap_or(&text))
+}
+
 /// The newest first; journals that cannot be read stand at the end.
 pub fn sort(rows: &mut [Row]) {
     rows.sort_by_key(|row| std::cmp::Reverse(row.started_at()));

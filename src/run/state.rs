@@ -82,6 +82,8 @@ pub struct State {
     pub changed: BTreeMap<u64, usize>,
     /// Steps that count as met.
     pub finished: usize,
+    /// When the last of them began to. What follows puts back what a rehearsal moved.
+    pub met_at: Option<Timestamp>,
     /// Something is, or was, taken back: nothing goes forward any more.
     has_turned: bool,
     index: HashMap<StepId, usize>,
@@ -182,6 +184,7 @@ impl State {
             failed: BTreeSet::new(),
             changed: BTreeMap::new(),
             finished: 0,
+            met_at: None,
             has_turned: false,
             index,
             dependents,

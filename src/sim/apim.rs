@@ -111,16 +111,16 @@ fn start(desk: &mut Desk<'_>, incoming: &Incoming, place: &Place<'_>, kind: Oper
         Some((code, message)) => Planned::Failed { code: code.to_owned(), message },
         None => planned(desk, &parameters, kind),
     };
+    let region = super::state::compact(&service.spec.location);
     let lasts = match (&outcome, kind) {
         (Planned::Failed { .. }, _) => desk.scenario.refusal_after,
-        (_, OperationKind::Restore) => desk.scenario.restore_duration,
-        (_, OperationKind::Backup) => desk.scenario.backup_duration,
+        (_, OperationKind::Restore) => desk.state.around(desk.scenario.restore_duration, desk.scenario.duration_spread),
+        (_, OperationKind::Backup) => desk.state.around(desk.scenario.backup_duration, desk.scenario.duration_spread),
     };
     let verb = match kind {
         OperationKind::Backup => "Backup",
         OperationKind::Restore => "Restore",
     };
-    let region = super::state::compact(&service.spec.location);
     let mark = desk.state.draw() >> 32;
     let id = base64::encode(format!("{region}:{name}_{verb}_{mark:08x}").as_bytes());
     let ends = desk.now.checked_add(lasts).unwrap_or(jiff::Timestamp::MAX);

@@ -38,6 +38,7 @@ impl Default for Scenario {
             token_lifetime: HOUR,
             latency: 40 * Duration::from_millis(1),
             restore_duration: 45 * MINUTE,
+            duration_spread: 0.0,
             backup_duration: 10 * MINUTE,
             refusal_after: MINUTE,
             retry_after: RetryAfter::Simulated,

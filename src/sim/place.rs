@@ -33,6 +33,7 @@ impl World {
             state: None,
             state_credential: None,
             approval: None,
+            rehearsal: None,
             parameters: parameters(&self.scenario),
             simulated: None,
         }
@@ -61,6 +62,7 @@ impl World {
             state: None,
             state_credential: None,
             approval: None,
+            rehearsal: None,
             parameters: parameters(&self.scenario),
             simulated: self.shared_clock(),
         }

@@ -68,6 +68,8 @@ pub struct Scenario {
     pub latency: Duration,
     #[serde(with = "span")]
     pub restore_duration: Duration,
+    /// Standard deviation of the logarithm of how long a restore or a backup takes; 0: always the same.
+    pub duration_spread: f64,
     #[serde(with = "span")]
     pub backup_duration: Duration,
     /// How long Azure looks at a restore before it refuses it.

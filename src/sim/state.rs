@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::Ipv4Addr,
     path::PathBuf,
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -241,6 +242,17 @@ impl State {
     /// Whether something of this probability happens.
     pub fn happens(&mut self, probability: f64) -> bool {
         probability >= 1.0 || (self.draw() >> 11) as f64 / (1_u64 << 53) as f64 <= probability && probability > 0.0
+    }
+
+    /// A duration whose logarithm is normal about that of `middle`. Nothing is drawn without a spread.
+    pub fn around(&mut self, middle: Duration, spread: f64) -> Duration {
+        if spread <= 0.0 {
+            return middle;
+        }
+        let mut share = || ((self.draw() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        // Box and Muller.
+        let normal = (-2.0 * share().ln()).sqrt() * (std::f64::consts::TAU * share()).cos();
+        Duration::try_from_secs_f64(middle.as_secs_f64() * (spread * normal).exp()).unwrap_or(middle)
     }
 
     pub fn guid(&mut self) -> String {

@@ -14,7 +14,7 @@ pub use location::{Bucket, Container, Location};
 pub use parse::{SiteFile, parse};
 pub use state_credential::{Aws, AwsKeys, Google, StateCredential};
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Site {
     /// How approvals are signed, and whose signatures count; `None`: nobody's is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRules>,
+    /// How often a runbook has to be rehearsed; `None`: nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
     /// Values for runbook parameters.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,
@@ -174,6 +177,20 @@ pub struct SiteDns {
     /// Zone → its name servers, instead of the ones that the zone itself names.
     #[serde(default)]
     pub authoritative: BTreeMap<String, Vec<SocketAddr>>,
+}
+
+impl Site {
+    /// Its Azure is a simulated one, in this process or in another.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.is_some() || self.credential == Credential::Simulated
+    }
+}
+
+/// A runbook that was not rehearsed for so long is not run while there is time to rehearse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    #[serde(with = "crate::runbook::span")]
+    pub within: Duration,
 }
 
 /// `now = since + (wall clock − anchor) × speed`.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::{
-    Cloud, Credential, Endpoints, Location, Simulated, Site, SiteDns, StateCredential, approval,
+    Cloud, Credential, Endpoints, Location, Rehearsal, Simulated, Site, SiteDns, StateCredential, approval,
     credential::credential, state_credential::state_credential,
 };
 use crate::runbook::{
@@ -30,6 +30,7 @@ const SITE_KEYS: &[Key] = &[
     key("state_credential", "how to get at a container that runs are kept in"),
     key("approval", "how approvals are signed, and whose signatures count"),
     key("notify", "who is told; an empty list"),
+    key("rehearsal", "how often a runbook has to be rehearsed: `{ within: 90d }`"),
     key("parameters", "values for runbook parameters"),
     key("simulated", "clock of the simulator; written by `lifeboat sim`"),
 ];
@@ -46,6 +47,9 @@ const TLS_KEYS: &[Key] = &[key("ca_file", "PEM file of additional roots")];
 
 const DNS_KEYS: &[Key] =
     &[key("resolvers", "addresses of resolvers"), key("authoritative", "zone to addresses of its name servers")];
+
+const REHEARSAL_KEYS: &[Key] =
+    &[key("within", "a planned run of a runbook that was not rehearsed for so long is refused")];
 
 const SIMULATED_KEYS: &[Key] = &[
     key("anchor", "wall clock time at which simulated time was `since`"),
@@ -132,6 +136,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         notebook.add(node.span, mistake::notify_not_supported());
     }
     let approval = fields.get("approval").and_then(|node| approval::approval(node, notebook));
+    let rehearsal = fields.get("rehearsal").and_then(|node| rehearsal(node, notebook));
     let parameters = fields.get("parameters").map(|node| parameters(node, notebook)).unwrap_or_default();
     let simulated = fields.get("simulated").and_then(|node| simulated(node, notebook));
     let (endpoints, credential) = (endpoints?, credential?);
@@ -154,6 +159,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         state,
         state_credential,
         approval,
+        rehearsal,
         parameters,
         simulated,
     };
@@ -256,6 +262,12 @@ fn state(fields: &Fields<'_, '_>, notebook: &mut Notebook) -> (Option<Location>,
         notebook.add(node.head(), mistake::state_credential_kind(credential.name(), location.kind()));
     }
     (location, credential)
+}
+
+fn rehearsal(node: &Node<'_>, notebook: &mut Notebook) -> Option<Rehearsal> {
+    let fields = Fields::of(node, "`rehearsal`", REHEARSAL_KEYS, notebook)?;
+    let within = fields.required("within", notebook).and_then(|node| fields::duration(node, notebook))?;
+    Some(Rehearsal { within })
 }
 
 fn dns(node: &Node<'_>, notebook: &mut Notebook) -> Option<SiteDns> {

@@ -34,6 +34,9 @@ impl Site {
             line("approval", &Value::from(rules));
         }
         line("notify", &json!([]));
+        if let Some(rehearsal) = &self.rehearsal {
+            line("rehearsal", &json!(rehearsal));
+        }
         line("parameters", &json!(self.parameters));
         if let Some(simulated) = &self.simulated {
             line("simulated", &json!(simulated));
@@ -183,7 +186,7 @@ mod tests {
             "version: 1\ncloud: custom\ncredential: { simulated: {} }\n\
              endpoints: { resource_manager: \"http://127.0.0.1:8080/\", blob: \"http://127.0.0.1:1/{account}\" }\n\
              dns: { resolvers: [1.1.1.1, \"[::1]:5353\"], authoritative: { Contoso.com.: [\"127.0.0.1:5301\"] } }\n\
-             state: /tmp/x\nsimulated: { anchor: 2026-01-31T12:00:00Z, since: 2026-01-31T13:00:00.5Z, speed: 60 }\n",
+             state: /tmp/x\nrehearsal: { within: 90d }\nsimulated: { anchor: 2026-01-31T12:00:00Z, since: 2026-01-31T13:00:00.5Z, speed: 60 }\n",
         );
     }
 }

@@ -31,9 +31,10 @@ use crate::{
 };
 
 pub(super) use claims::Lock;
+use files::create_private;
+pub(super) use files::make_private;
 pub use files::write_private;
 pub(super) use files::{create_file, read_limited};
-use files::{create_private, make_private};
 
 /// A directory with runs in it.
 #[derive(Clone)]

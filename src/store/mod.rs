@@ -3,6 +3,7 @@
 //! ```text
 //!  Store ── begin · open · list ──► Kept (a run) ── load · post · driver
 //!    │                                │ claim: only if nobody drives, or to take over
+//!    ├─ occurrences of scheduled jobs, each claimed once
 //!    └─ hold targets ◄── Claim ◄──────┘
 //!                          ├─ journal   whoever was superseded gets no append acknowledged
 //!                          ├─ attend    heartbeats, requests of other terminals, whether somebody took over
@@ -19,6 +20,7 @@ mod directory;
 mod error;
 mod inbox;
 mod kept;
+mod occurrences;
 mod shared;
 mod target;
 

@@ -8,7 +8,7 @@ use std::{
 use lifeboat::{
     action::Context,
     clock::Clock,
-    plan::{self, Ingredients, Plan, Purpose},
+    plan::{self, History, Ingredients, Plan, Purpose},
     run::{Event, Journal, Outcome, Person, RunId, State, engine},
     runbook::{self, Given, Mode, Runbook, bind},
     sim::{Scenario, World},
@@ -47,7 +47,15 @@ async fn planned(runbook: &Runbook, context: &Arc<Context>) -> Plan {
     let parameters =
         bind(runbook, &given, Mode::Unplanned).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     plan::make(
-        Ingredients { runbook, parameters, mode: Mode::Unplanned, purpose: Purpose::Run, forced: None, site },
+        Ingredients {
+            runbook,
+            parameters,
+            mode: Mode::Unplanned,
+            purpose: Purpose::Run,
+            forced: None,
+            site,
+            history: History::none(),
+        },
         context.clone(),
     )
     .await

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use lifeboat::{
     action::{Context, Outside},
     clock::Clock,
-    plan::{self, Forced, Ingredients, Plan, Purpose, codes},
+    plan::{self, Forced, History, Ingredients, Plan, Purpose, codes},
     prove,
     run::{
         EngineError, Event, Journal, Outcome, PowerCut, RunId, State,
@@ -54,6 +54,8 @@ pub struct Stage {
     pub purpose: Purpose,
     /// Somebody decided to fail over whatever is seen.
     pub forced: Option<Forced>,
+    /// What earlier runs took.
+    pub history: History,
 }
 
 impl Deref for Stage {
@@ -80,7 +82,14 @@ impl Stage {
         let mut stage = prove::Stage::new(World::new(scenario, clock.clone()), clock);
         (stage.run, stage.by, stage.outside) = (RunId("test-run".into()), person("ann"), Outside::Real);
         let runbook = checked("test.yaml", text);
-        Self { product: stage, runbook, mode: Mode::Unplanned, purpose: Purpose::Run, forced: None }
+        Self {
+            product: stage,
+            runbook,
+            mode: Mode::Unplanned,
+            purpose: Purpose::Run,
+            forced: None,
+            history: History::none(),
+        }
     }
 
     pub fn context(&self) -> Context {
@@ -99,6 +108,7 @@ impl Stage {
             purpose: self.purpose,
             forced: self.forced.clone(),
             site,
+            history: self.history.clone(),
         };
         let plan = plan::make(ingredients, Arc::new(self.context())).await;
         for finding in &plan.findings {

@@ -320,6 +320,47 @@ fn every_broken_site_file_has_its_one_problem_at_its_place_and_shows_no_line() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
 
+/// A job's keys after its id.
+fn schedule_cases() -> Vec<(Code, &'static str)> {
+    vec![
+        (Code::BadCron, "cron: ▸every day, do: { readiness: { runbook: r } }"),
+        (Code::BadCron, "cron: ▸61 3 * * *, do: { readiness: { runbook: r } }"),
+        (Code::BadCron, "cron: ▸0 0 3 * * *, do: { readiness: { runbook: r } }"),
+        (Code::BadTimeZone, "cron: 0 3 * * *, time_zone: ▸Europe/Berln, do: { readiness: { runbook: r } }"),
+        (Code::JitterBeyondWindow, "cron: 0 3 * * *, window: 5m, jitter: ▸5m, do: { readiness: { runbook: r } }"),
+        (Code::BadTimestamp, "cron: 0 3 * * *, until: ▸tomorrow, do: { readiness: { runbook: r } }"),
+        (Code::UnknownValue, "cron: 0 3 * * *, catch_up: ▸all, do: { readiness: { runbook: r } }"),
+        (Code::UnknownValue, "cron: 0 3 * * *, do: { ▸failover: { runbook: r } }"),
+        (Code::UnknownKey, "cron: 0 3 * * *, do: { backup: { runbook: r, mode: ▸planned } }"),
+        (Code::UnknownKey, "cron: 0 3 * * *, ▸timezone: UTC, do: { backup: { runbook: r } }"),
+        (Code::MissingKey, "cron: 0 3 * * *, do: { backup: ▸{} }"),
+    ]
+}
+
+#[test]
+fn every_broken_schedule_has_its_one_problem_at_its_place() {
+    let mut wrong = Vec::new();
+    let good = "- { id: good, cron: 0 3 * * *, do: { backup: { runbook: r } } }";
+    let of_jobs = |jobs: &str| format!("version: 1\njobs:\n{jobs}\n");
+    let mut cases: Vec<(Code, String)> = schedule_cases()
+        .into_iter()
+        .map(|(code, keys)| (code, of_jobs(&format!("{good}\n- {{ id: bad, {keys} }}"))))
+        .collect();
+    cases.push((Code::DuplicateJob, of_jobs(&format!("{good}\n{}", good.replace("{ id", "{ ▸id")))));
+    cases.push((Code::BadName, of_jobs("- { id: ▸Nightly, cron: 0 3 * * *, do: { backup: { runbook: r } } }")));
+    cases.push((Code::VersionMissing, "▸jobs:\n- { id: a, cron: 0 3 * * *, do: { backup: { runbook: r } } }".into()));
+    cases.push((Code::EmptyValue, "version: 1\njobs: ▸[]\n".into()));
+    for (code, text) in &cases {
+        let (bytes, line, column) = unmarked(text.as_bytes());
+        let problems = lifeboat::schedule::parse("schedule.yaml", &bytes).expect_err(text);
+        if told(&problems) != [(*code, line, column)] {
+            let rendered = problems.render(false);
+            wrong.push(format!("{code:?} {line}:{column}, told {:?}\n{rendered}\n{text}", told(&problems)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
+}
+
 #[test]
 fn a_site_file_that_is_not_text_shows_no_line_either() {
     let problems = site::parse("site.yaml", b"version: 1\ncredential: { token: hunter2 \xff }\n").unwrap_err();
@@ -411,7 +452,9 @@ fn every_kind_of_mistake_has_a_case() {
     let cases = runbook_cases().into_iter().map(|(code, ..)| code);
     let cases = cases.chain(site_cases().into_iter().map(|(code, ..)| code));
     let elsewhere = [Code::MissingParameter, Code::BadCertificate];
-    let covered: BTreeSet<Code> = cases.chain(elsewhere).collect();
+    let mut covered: BTreeSet<Code> = cases.chain(elsewhere).collect();
+    covered.extend(schedule_cases().into_iter().map(|(code, _)| code));
+    covered.insert(Code::DuplicateJob);
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !covered.contains(code)).collect();
     assert!(missing.is_empty(), "no broken file for {missing:?}");
     let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();

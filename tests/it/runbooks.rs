@@ -117,9 +117,11 @@ fn traffic_is_switched_in_every_mode_and_production_is_left_alone_in_a_drill() {
                 "{mode}"
             );
             assert_eq!(is_east(target("contoso.internal", "api")), !drill, "{mode}");
-            assert_eq!(is_east(target("contoso.internal", "api-drill")), drill, "{mode}");
+            // What a drill moved, it has put back.
+            assert!(!is_east(target("contoso.internal", "api-drill")), "{mode}");
             assert!(!is_east(target("contoso.com", "api")), "{mode}");
-            assert_eq!(is_east(target("contoso.com", "api-drill")), drill, "{mode}");
+            assert!(!is_east(target("contoso.com", "api-drill")), "{mode}");
+
             let word = moved_hostname(&state.plan).unwrap();
             assert_eq!(word, if drill { "api-drill.contoso.com" } else { "tm-contoso-api.trafficmanager.net" });
         });

@@ -3,7 +3,7 @@
 //!
 //! `LIFEBOAT_SEED=7 cargo test simulate` runs one seed again and tells what it was like; `LIFEBOAT_SEEDS=5000` runs so many.
 
-mod chance;
+pub mod chance;
 mod crowd;
 mod promises;
 mod runbooks;

@@ -2,14 +2,17 @@
 
 use crate::{
     plan::{
-        Certainty, PlannedStep,
+        Basis, Certainty, PlannedStep,
         facts::{Fact, PlannedRequest},
     },
     runbook::{Effect, OnFailure, StepId},
     style::{Page, Symbol, columns, one_line, pad},
 };
 
-use super::{timeline::say, value};
+use super::{
+    timeline::{self, say},
+    value,
+};
 
 /// Facts of a step that are shown; all of them are in the JSON form.
 const MOST_FACTS: usize = 24;
@@ -28,10 +31,11 @@ pub(super) fn draw(page: &mut Page, number: usize, step: &PlannedStep) {
     page.hang(
         INDENT,
         &format!(
-            "{effect}; {}; takes about {} ({})",
+            "{effect}; {}; takes about {}{} ({})",
             certainty(step.certainty),
             say(step.expected),
-            one_line(&step.expected_source)
+            timeline::bound(step.prediction.as_ref()),
+            one_line(&source(step))
         ),
     );
     page.hang(INDENT, &limits(step));
@@ -47,6 +51,14 @@ pub(super) fn draw(page: &mut Page, number: usize, step: &PlannedStep) {
     facts(page, &step.probe.facts);
     for request in &step.probe.requests {
         self::request(page, request);
+    }
+}
+
+/// What the figures rest on.
+fn source(step: &PlannedStep) -> String {
+    match step.prediction.map(|prediction| prediction.basis) {
+        Some(Basis::Documented) => format!("no history; {}", step.expected_source),
+        Some(Basis::History | Basis::Action | Basis::Step) | None => step.expected_source.clone(),
     }
 }
 

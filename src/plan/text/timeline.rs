@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use jiff::SignedDuration;
 
 use crate::{
-    plan::Plan,
+    plan::{Basis, Plan, Prediction},
     runbook::StepId,
     style::{Page, columns, duration, fit, pad},
 };
@@ -33,7 +33,7 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
         return;
     }
     let style = page.style;
-    page.heading(&format!("Predicted timeline: {} in all", say(plan.expected)));
+    page.heading(&format!("Predicted timeline: {}", whole(plan)));
     let arrow = if style.unicode { " → " } else { " -> " };
     let path: Vec<&str> = plan.critical_path.iter().map(StepId::as_str).collect();
     page.hang("  critical path: ", &path.join(arrow));
@@ -51,8 +51,9 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
     let (full, half, empty) = if style.unicode { ("█", "▒", "·") } else { ("#", "=", ".") };
     let figures = 22;
     let cells = style.columns().min(110).saturating_sub(names + figures + 6);
+    let end = rows.iter().map(|(step, start)| start.saturating_add(step.expected)).max().unwrap_or_default();
+    let total = end.as_secs_f64().max(f64::MIN_POSITIVE);
     for (step, start) in &rows {
-        let total = plan.expected.as_secs_f64().max(f64::MIN_POSITIVE);
         // At least one cell, also for what takes no time at the very end.
         let cell = |at: Duration| cells_of(at.as_secs_f64() / total, cells);
         let from = cell(*start).min(cells.saturating_sub(1));
@@ -68,6 +69,22 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
         return;
     }
     page.hang("  ", &style.dim(format!("{full} on the critical path, {half} beside it; start +duration")));
+}
+
+/// `57m in all, p90 1h 21m (12 earlier runs)`
+pub(super) fn whole(plan: &Plan) -> String {
+    let rests = plan.prediction.map(|prediction| match prediction.basis {
+        Basis::History | Basis::Action => prediction.says(),
+        Basis::Step | Basis::Documented => "no history: documented defaults".to_owned(),
+    });
+    let rests = rests.map(|rests| format!(" ({rests})")).unwrap_or_default();
+    format!("{} in all{}{rests}", say(plan.expected), bound(plan.prediction.as_ref()))
+}
+
+/// `, p90 1h 21m`, where it is another figure than the p50.
+pub(super) fn bound(prediction: Option<&Prediction>) -> String {
+    let differs = prediction.filter(|prediction| say(prediction.p90) != say(prediction.p50));
+    differs.map(|prediction| format!(", p90 {}", say(prediction.p90))).unwrap_or_default()
 }
 
 /// `share` of so many cells, rounded.

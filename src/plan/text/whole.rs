@@ -43,10 +43,11 @@ pub fn brief(plan: &Plan, style: &Style) -> String {
     page.hang(
         "",
         &format!(
-            "{}, mode {}, plan {short}: {count} steps, {} predicted",
+            "{}, mode {}, plan {short}: {count} steps, {} predicted{}",
             style.bold(one_line(&plan.name)),
             plan.mode,
-            say(plan.expected)
+            say(plan.expected),
+            timeline::bound(plan.prediction.as_ref())
         ),
     );
     forced(&mut page, plan, "");

@@ -228,7 +228,8 @@ impl Layout {
     }
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML and SVG take it.
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -2,11 +2,11 @@
 
 use super::{
     is_halting, task,
-    way_back::{go_back, is_awaited, what_stays},
+    way_back::{go_back, is_awaited, undoable, what_stays},
 };
 use crate::{
     run::{Disposition, Event, Outcome, State, StepError, StepState},
-    runbook::OnFailure,
+    runbook::{ActionKind, Mode, OnFailure},
 };
 
 /// How the drive ends, when nothing is left to do in it.
@@ -54,7 +54,31 @@ pub(super) fn decide_end(state: &State, live: &dyn Fn(usize) -> bool) -> Option<
     if let Some((step, error)) = state.failure() {
         return decide_failure(state, format!("step {step} failed: {error}"), error);
     }
-    if state.ready.is_empty() { stopped(Outcome::Succeeded, "every step is done".to_owned()) } else { None }
+    if !state.ready.is_empty() {
+        return None;
+    }
+    match state.plan.mode {
+        Mode::Drill => rehearsed(state),
+        Mode::Planned | Mode::Unplanned => stopped(Outcome::Succeeded, "every step is done".to_owned()),
+    }
+}
+
+/// A rehearsal puts back what it moved, so that the next one moves it again, and has succeeded when that is done.
+fn rehearsed(state: &State) -> Option<Event> {
+    let done = |reason: String| Event::RunStopped { outcome: Outcome::Succeeded, reason };
+    if let Some(place) = to_put_back(state) {
+        let step = state.planned(place).id.clone();
+        // Whoever holds the run wants nothing to be begun, not this either.
+        return state.hold.is_none().then_some(Event::UndoStarted { step });
+    }
+    let back = state.steps.iter().filter(|record| matches!(record.state, StepState::Undone)).count();
+    let back = if back == 0 { "" } else { ", and what was moved for the rehearsal is back" };
+    Some(done(format!("every step is done{back}{}", what_stays(state))))
+}
+
+/// The last change of a rehearsal that is not taken back yet. A backup is a good one, whatever it was taken for.
+fn to_put_back(state: &State) -> Option<usize> {
+    undoable(state).find(|place| state.planned(*place).action != ActionKind::Backup)
 }
 
 /// Undoes what `on_failure: undo` says, in reverse order, then ends the drive.

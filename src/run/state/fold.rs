@@ -190,7 +190,7 @@ impl State {
         self.note_decision(at, place, event);
         self.index_step(place);
         if let Some(outputs) = newly_met {
-            self.meet(place, outputs);
+            self.meet(at, place, outputs);
         }
         Ok(())
     }
@@ -215,9 +215,13 @@ impl State {
     }
 
     /// A need on this step counts as met from now on.
-    fn meet(&mut self, place: usize, outputs: Map<String, Value>) {
+    fn meet(&mut self, at: Timestamp, place: usize, outputs: Map<String, Value>) {
         self.steps[place].met = true;
+        self.steps[place].met_at = Some(at);
         self.finished += 1;
+        if self.finished == self.steps.len() {
+            self.met_at = Some(at);
+        }
         self.scope.set_outputs(self.plan.steps[place].id.clone(), outputs);
         for dependent in self.dependents[place].clone() {
             self.unmet[dependent] -= 1;

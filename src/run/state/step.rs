@@ -177,6 +177,8 @@ pub struct StepRecord {
     /// When the first attempt of this drive or an earlier one began.
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    /// When a need on it began to count as met; stays when it is taken back.
+    pub met_at: Option<Timestamp>,
     /// Attempts begun in all.
     pub attempts: u32,
     /// The last notice, and until when it holds.
@@ -235,6 +237,7 @@ impl Default for StepRecord {
             state: StepState::Pending { carried: None },
             started_at: None,
             ended_at: None,
+            met_at: None,
             attempts: 0,
             note: None,
             changes: 0,

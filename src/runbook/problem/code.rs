@@ -93,4 +93,9 @@ codes! {
     BadPublicKey = "bad-public-key",
     BadState = "bad-state",
     StateCredential = "state-credential",
+    // Schedules.
+    BadCron = "bad-cron",
+    BadTimeZone = "bad-time-zone",
+    JitterBeyondWindow = "jitter-beyond-window",
+    DuplicateJob = "duplicate-job",
 }

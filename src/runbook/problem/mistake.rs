@@ -3,9 +3,10 @@
 //! A message is a lower-case fragment; the help says what to do. Neither ever holds more than a name that the author
 //! wrote in a place where no secret belongs.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use super::{Code, Problem};
+use crate::runbook::span;
 
 /// Longest piece of the author's text that a message repeats, in characters.
 const LONGEST_QUOTE: usize = 80;
@@ -482,4 +483,38 @@ pub fn state_credential_kind(form: &str, kind: &str) -> Problem {
     let help = "Azure Blob Storage takes `site`, `sas` or `account-key`, S3 takes `aws`, Google Cloud Storage takes `google`; \
                 a directory takes none";
     Problem::new(Code::StateCredential, format!("`{form}` is no credential for {kind}"), help)
+}
+
+/// `why`: as the parser says it.
+pub fn bad_cron(found: &str, why: &str) -> Problem {
+    let help = format!(
+        "write minute, hour, day of month, month and day of week, such as `0 3 * * SUN`; the parser says: {}",
+        why.trim_end_matches('.')
+    );
+    Problem::new(Code::BadCron, format!("{} is not a cron expression", quote(found)), help)
+}
+
+pub fn bad_time_zone<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Problem {
+    let help = match similar(found, known) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None => {
+            "write an IANA name such as `Europe/Berlin`; abbreviations such as `CET` have no summer time".to_owned()
+        }
+    };
+    Problem::new(Code::BadTimeZone, format!("no time zone is called {}", quote(found)), help)
+}
+
+pub fn jitter_beyond_window(jitter: Duration, window: Duration) -> Problem {
+    let message =
+        format!("the jitter {} is not shorter than the window {}", span::format(jitter), span::format(window));
+    Problem::new(
+        Code::JitterBeyondWindow,
+        message,
+        "some would miss their window: make the jitter shorter, or the window longer",
+    )
+}
+
+pub fn duplicate_job(id: &str, first_line: u32) -> Problem {
+    let message = format!("job {} is there already, in line {first_line}", quote(id));
+    Problem::new(Code::DuplicateJob, message, "give every job its own id: runs and claims are named after it")
 }

@@ -19,7 +19,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Mode 0700, with its parents; fine if it is there.
-pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn make_private(path: &Path) -> Result<(), StoreError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

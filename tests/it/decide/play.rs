@@ -35,6 +35,7 @@ pub fn step(id: &str, needs: &[&str]) -> PlannedStep {
         probe: Probe::default(),
         expected: Duration::ZERO,
         expected_source: String::new(),
+        prediction: None,
     }
 }
 
@@ -59,6 +60,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         state: None,
         state_credential: None,
         approval: None,
+        rehearsal: None,
         parameters: BTreeMap::new(),
         simulated: None,
     };
@@ -78,6 +80,8 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         left_out: Vec::new(),
         critical_path: Vec::new(),
         expected: Duration::ZERO,
+        prediction: None,
+        operator_must_not_be: Vec::new(),
         point_of_no_return: None,
         findings: Vec::new(),
         saved: None,

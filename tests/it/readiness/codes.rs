@@ -1,13 +1,13 @@
 //! The table of codes against the scenarios, the source and the reference.
 
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use lifeboat::{
     action::{Context, Others},
     azure::Environment,
     plan,
     runbook::{Mode, bind},
-    site::{Credential, Location, SecretReference, StateCredential},
+    site::{Credential, Location, Rehearsal, SecretReference, Site, StateCredential},
 };
 
 use super::*;
@@ -110,11 +110,38 @@ async fn plan_of(row: &Code) -> Plan {
             let damaged = Others::asking(|| std::future::ready(Err("line 1 is damaged".to_owned())));
             return planned(&stage, stage.context().beside(damaged)).await;
         }
+        "not-rehearsed" => return before(&stage, plan::History::none()).await,
+        "history-unread" => {
+            let unread = Some("line 1 of a journal is damaged".to_owned());
+            return before(&stage, plan::History { unread, ..plan::History::none() }).await;
+        }
+        "drill-left-over" => {
+            let left = plan::Leftover {
+                run: lifeboat::run::RunId("drill-1".into()),
+                runbook: "apim-failover".to_owned(),
+                standing: "never ended".to_owned(),
+                left: vec!["api-drill.contoso.com points at the standby".to_owned()],
+                remedy: "`lifeboat abort drill-1 --undo` takes back what it moved".to_owned(),
+            };
+            return before(&stage, plan::History { leftovers: vec![left], ..plan::History::none() }).await;
+        }
         "record-apex" => return with_record(&stage, "@").await,
         code if code.starts_with("state-") => return with_state(&stage, code).await,
         _ => {}
     }
     look(&stage).await
+}
+
+/// A planned run after what is known of the ones before, at a site that wants rehearsals.
+async fn before(stage: &Stage, history: plan::History) -> Plan {
+    let site = stage.world.site();
+    let site = Site { rehearsal: Some(Rehearsal { within: Duration::from_hours(90 * 24) }), ..site };
+    let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set: Vec::new() };
+    let parameters = bind(&stage.runbook, &given, Mode::Planned).unwrap();
+    let (mode, purpose) = (Mode::Planned, Purpose::Readiness);
+    let ingredients =
+        plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site, history };
+    plan::make(ingredients, Arc::new(stage.context())).await
 }
 
 async fn with_record(stage: &Stage, record: &str) -> Plan {
@@ -123,7 +150,15 @@ async fn with_record(stage: &Stage, record: &str) -> Plan {
     let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set };
     let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
     let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
-    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site };
+    let ingredients = plan::Ingredients {
+        runbook: &stage.runbook,
+        parameters,
+        mode,
+        purpose,
+        forced: None,
+        site,
+        history: plan::History::none(),
+    };
     plan::make(ingredients, Arc::new(stage.context())).await
 }
 
@@ -163,7 +198,15 @@ async fn planned(stage: &Stage, context: Context) -> Plan {
     let given = lifeboat::runbook::Given { site: site.parameters.clone(), file: None, set: Vec::new() };
     let parameters = bind(&stage.runbook, &given, Mode::Unplanned).unwrap();
     let (mode, purpose) = (Mode::Unplanned, Purpose::Readiness);
-    let ingredients = plan::Ingredients { runbook: &stage.runbook, parameters, mode, purpose, forced: None, site };
+    let ingredients = plan::Ingredients {
+        runbook: &stage.runbook,
+        parameters,
+        mode,
+        purpose,
+        forced: None,
+        site,
+        history: plan::History::none(),
+    };
     plan::make(ingredients, Arc::new(context)).await
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lifeboat::{
+    plan::{Basis, Plan, Prediction},
     report::{
         Commands, Judgement, Standing, Status, Summary,
         brief::{BRIEF_COLUMNS, BRIEF_LINES},
@@ -313,6 +314,44 @@ fn the_brief_status_is_brief_whatever_happened() {
         }
     }
     insta::assert_snapshot!(status(&asking(), Some(true)).brief(&style(80)));
+}
+
+/// The fixture's plan, as history predicts it: each step's p90 is half as long again as its p50.
+fn predicted() -> Plan {
+    let predicted = |p50: Duration| Prediction { p50, p90: p50 * 3 / 2, sample: 12, basis: Basis::History };
+    let mut plan = fixture::plan();
+    for step in &mut plan.steps {
+        step.prediction = Some(predicted(step.expected));
+    }
+    plan.prediction = Some(predicted(plan.expected));
+    plan
+}
+
+#[test]
+fn the_countdown_is_what_was_predicted_less_what_has_passed() {
+    let mut tape = Tape::of(predicted());
+    tape.until_restoring();
+    let remaining = |tape: &Tape| status(tape, Some(true)).outlook.remaining.unwrap();
+    let begun = remaining(&tape);
+    tape.after(600);
+    let later = remaining(&tape);
+    assert_eq!(begun.seconds - later.seconds, 600);
+    // The margin stays: it is the restore's own that decides, and of all together it is less than their sum.
+    let margin = later.p90_s.unwrap() - later.seconds;
+    assert_eq!(margin, begun.p90_s.unwrap() - begun.seconds);
+    assert!((1350..begun.seconds / 2).contains(&margin), "{margin}");
+    assert_eq!(later.source, "12 earlier runs");
+    // Past the middle only the bound is left, and past that nothing.
+    tape.after(45 * 60);
+    let late = remaining(&tape);
+    assert!(late.p90_s > Some(late.seconds) && late.seconds < later.seconds);
+    tape.after(2 * 60 * 60);
+    assert_eq!(remaining(&tape).seconds, late.seconds);
+    assert_brief(&status(&tape, Some(true)).brief(&style(80)), "predicted");
+    // A plan that was made before there were predictions has none.
+    let mut old = Tape::of(fixture::plan());
+    old.until_restoring();
+    assert_eq!(remaining(&old).p90_s, None);
 }
 
 #[test]

@@ -13,6 +13,8 @@ const PURE: &[&str] = &[
     "plan::drift",
     "plan::saved",
     "plan::graph",
+    "plan::history",
+    "plan::prediction",
     "plan::facts",
     "plan::live",
     "plan::text",
@@ -64,6 +66,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("sim", &["action", "cli", "plan", "prove", "report", "run", "store"]),
     ("report", &["action", "azure", "cli", "net", "prove", "sim", "store"]),
     ("prove", &["cli"]),
+    ("schedule", &["action", "azure", "cli", "net", "plan", "prove", "report", "sim", "site", "style"]),
 ];
 
 /// Doors through which a layer looks into another: all that it may name of it.

@@ -1,0 +1,249 @@
+//! What earlier runs took, and what earlier rehearsals left behind: what predictions and the policy on rehearsals rest on.
+//!
+//! Pure: whoever reads the journals hands it in. Never mixes what a simulated Azure took with what the real one took.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    run::{Outcome, RunId},
+    runbook::{ActionKind, Mode, StepId, span},
+    site::Rehearsal,
+    style::moment,
+};
+
+use super::{codes, facts::Finding};
+
+/// Runs that a prediction looks back on, the newest: what a service took years ago says little of what it takes now.
+pub const WINDOW: usize = 100;
+
+pub const NOT_REHEARSED: &str = "not-rehearsed";
+pub const LEFT_OVER: &str = "drill-left-over";
+pub const HISTORY_UNREAD: &str = "history-unread";
+
+/// How long one step took, from its first attempt until it counted as done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredStep {
+    pub id: StepId,
+    pub action: ActionKind,
+    #[serde(with = "span")]
+    pub took: Duration,
+}
+
+/// One run as it was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub run: RunId,
+    pub runbook: String,
+    /// SHA-256 of the runbook's bytes.
+    pub runbook_sha256: String,
+    pub mode: Mode,
+    /// Its Azure was a simulated one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+    pub started_at: Timestamp,
+    /// How its last drive ended; none: it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// From its beginning until its last step was done; putting back what a drill moved is not counted. None: it did not
+    /// get there.
+    #[serde(default, with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub took: Option<Duration>,
+    /// The recovery time objective that it was held against.
+    #[serde(default, with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Duration>,
+    /// It stopped on the way and somebody went on with it: its times say when people came, not what Azure took.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// Those that were done by the tool itself, in the plan's order.
+    pub steps: Vec<MeasuredStep>,
+    /// What it changed and did not take back, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+}
+
+impl Measured {
+    /// Whether it tells how long such a run takes.
+    fn is_whole(&self) -> bool {
+        self.outcome == Some(Outcome::Succeeded) && !self.interrupted && self.took.is_some()
+    }
+
+    pub fn step(&self, id: &StepId) -> Option<Duration> {
+        self.steps.iter().find(|step| step.id == *id).map(|step| step.took)
+    }
+}
+
+/// What a rehearsal left behind that never came to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    pub run: RunId,
+    pub runbook: String,
+    /// Lower-case fragment: how it stands.
+    pub standing: String,
+    /// A sentence each.
+    pub left: Vec<String>,
+    /// What to type, or to do by hand.
+    pub remedy: String,
+}
+
+impl Leftover {
+    fn finding(&self) -> Finding {
+        let left = if self.left.is_empty() { "nothing that is known".to_owned() } else { self.left.join("; ") };
+        let message = format!("the drill {} of {} {}; it left: {left}", self.run, self.runbook, self.standing);
+        Finding { remedy: self.remedy.clone(), ..codes::finding(LEFT_OVER, message) }.on(&*self.run.0)
+    }
+}
+
+/// What is known of earlier runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// The oldest first.
+    pub runs: Vec<Measured>,
+    pub leftovers: Vec<Leftover>,
+    /// Why not all of it could be read. Lower-case fragment.
+    pub unread: Option<String>,
+}
+
+impl History {
+    /// Nobody kept any.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whole runs of a runbook, the newest of them, the oldest first.
+    pub fn of_runbook<'a>(&'a self, runbook: &str, simulated: bool) -> Vec<&'a Measured> {
+        let of = |run: &&Measured| run.runbook == runbook && run.simulated == simulated && run.is_whole();
+        newest(self.runs.iter().filter(of).collect())
+    }
+
+    /// How long an action took in any step of any runbook.
+    pub fn of_action(&self, action: ActionKind, simulated: bool) -> Vec<Duration> {
+        let runs = self.runs.iter().filter(|run| run.simulated == simulated && !run.interrupted);
+        let of = |step: &&MeasuredStep| step.action == action;
+        newest(runs.flat_map(|run| run.steps.iter().filter(of)).map(|step| step.took).collect())
+    }
+
+    /// When a runbook was last rehearsed from its beginning to its end.
+    pub fn last_rehearsal(&self, runbook: &str, simulated: bool) -> Option<&Measured> {
+        let of = |run: &&Measured| run.runbook == runbook && run.simulated == simulated && run.mode == Mode::Drill;
+        self.runs
+            .iter()
+            .filter(of)
+            .filter(|run| run.outcome == Some(Outcome::Succeeded))
+            .max_by_key(|run| run.started_at)
+    }
+
+    /// What somebody who plans a run should know of the ones before.
+    pub fn findings(
+        &self,
+        runbook: &str,
+        mode: Mode,
+        simulated: bool,
+        policy: Option<Rehearsal>,
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.leftovers.iter().map(Leftover::finding).collect();
+        if let Some(why) = &self.unread {
+            let message = format!("not every earlier run could be read, so predictions may rest on less: {why}");
+            findings.push(codes::finding(HISTORY_UNREAD, message));
+        }
+        if let Some(policy) = policy.filter(|_| mode != Mode::Drill) {
+            findings.extend(self.overdue(runbook, mode, simulated, policy, now));
+        }
+        findings
+    }
+
+    fn overdue(
+        &self,
+        runbook: &str,
+        mode: Mode,
+        simulated: bool,
+        policy: Rehearsal,
+        now: Timestamp,
+    ) -> Option<Finding> {
+        let within = span::format(policy.within);
+        let limit = SignedDuration::try_from(policy.within).unwrap_or(SignedDuration::MAX);
+        let message = match self.last_rehearsal(runbook, simulated) {
+            Some(last) if now.duration_since(last.started_at) <= limit => return None,
+            Some(last) => format!(
+                "{runbook} was last rehearsed at {}, by run {}; the site wants a rehearsal every {within}",
+                moment(last.started_at),
+                last.run
+            ),
+            None => format!("{runbook} was never rehearsed, as far as is known; the site wants it every {within}"),
+        };
+        let finding = codes::finding(NOT_REHEARSED, message);
+        Some(match mode {
+            // Somebody has time to rehearse first.
+            Mode::Planned => finding,
+            Mode::Unplanned | Mode::Drill => Finding::warning(
+                NOT_REHEARSED,
+                finding.message,
+                "expect surprises: keep a second person near, and rehearse it with `lifeboat drill` once this is over",
+            ),
+        })
+    }
+}
+
+fn newest<T>(mut all: Vec<T>) -> Vec<T> {
+    all.drain(..all.len().saturating_sub(WINDOW));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::Severity;
+
+    fn drill(run: &str, at: &str) -> Measured {
+        Measured {
+            run: RunId(run.into()),
+            runbook: "failover".to_owned(),
+            runbook_sha256: String::new(),
+            mode: Mode::Drill,
+            simulated: false,
+            started_at: at.parse().unwrap(),
+            outcome: Some(Outcome::Succeeded),
+            took: Some(Duration::from_mins(50)),
+            objective: None,
+            interrupted: false,
+            steps: Vec::new(),
+            left: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_not_rehearsed_blocks_planned_runs_and_warns_in_others() {
+        let policy = Some(Rehearsal { within: Duration::from_hours(30 * 24) });
+        let history = History { runs: vec![drill("a", "2026-10-01T00:00:00Z")], ..History::none() };
+        let judged = |history: &History, mode, now: &str| {
+            let found = history.findings("failover", mode, false, policy, now.parse().unwrap());
+            found.first().map(|finding| finding.severity)
+        };
+        let (in_time, late) = ("2026-10-31T00:00:00Z", "2026-10-31T00:00:01Z");
+        assert_eq!(judged(&history, Mode::Planned, in_time), None);
+        assert_eq!(judged(&history, Mode::Planned, late), Some(Severity::Blocker));
+        assert_eq!(judged(&history, Mode::Unplanned, late), Some(Severity::Warning));
+        assert_eq!(judged(&history, Mode::Drill, late), None);
+        assert_eq!(judged(&History::none(), Mode::Planned, in_time), Some(Severity::Blocker));
+        // One that failed, and one in the simulator, rehearse nothing.
+        let failed = Measured { outcome: Some(Outcome::Failed), ..drill("b", in_time) };
+        let simulated = Measured { simulated: true, ..drill("c", in_time) };
+        let history = History { runs: vec![failed, simulated], ..History::none() };
+        assert_eq!(judged(&history, Mode::Planned, in_time), Some(Severity::Blocker));
+        assert_eq!(history.findings("failover", Mode::Planned, false, None, in_time.parse().unwrap()), []);
+    }
+
+    #[test]
+    fn only_the_newest_whole_runs_are_looked_back_on() {
+        let mut runs: Vec<Measured> = (0..150).map(|n| drill(&n.to_string(), "2026-10-01T00:00:00Z")).collect();
+        runs[149].interrupted = true;
+        runs[148].outcome = Some(Outcome::Failed);
+        let history = History { runs, ..History::none() };
+        let of = history.of_runbook("failover", false);
+        assert_eq!((of.len(), &*of[0].run.0, &*of[99].run.0), (WINDOW, "48", "147"));
+        assert!(history.of_runbook("failover", true).is_empty());
+    }
+}

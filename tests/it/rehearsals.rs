@@ -1,0 +1,108 @@
+//! Rehearsals: they touch nothing of production, put back what they moved, and tell how long the next run takes.
+
+mod command;
+mod estimate;
+mod production;
+
+use std::time::Duration;
+
+use lifeboat::{
+    report::{Commands, Standing, measured},
+    run::{Event, Outcome, State, StepState},
+    runbook::Mode,
+    sim::Scenario,
+};
+
+use crate::harness::{Stage, on_paused_clock, outcome};
+
+fn drill(scenario: Scenario) -> Stage {
+    Stage { mode: Mode::Drill, ..Stage::flagship(scenario) }
+}
+
+fn target(stage: &Stage, record: &str) -> String {
+    stage.world.record("contoso.com", record).unwrap().target.unwrap()
+}
+
+#[test]
+fn a_drill_restores_the_standby_moves_the_shadow_and_puts_it_back() {
+    on_paused_clock(async {
+        let mut stage = drill(Scenario::default());
+        let before = (target(&stage, "api"), target(&stage, "api-drill"));
+        let state = stage.start(None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
+        assert_eq!((target(&stage, "api"), target(&stage, "api-drill")), before);
+        let effects = stage.world.effects();
+        assert_eq!((effects.restores_completed, effects.record_puts_accepted), (1, 2), "there and back");
+        assert!(stage.events().iter().any(|event| matches!(event, Event::UndoSucceeded { .. })));
+        // What it took is what led to recovery, not what put it back; each step is measured, the flip too.
+        let told = measured::measured(&state);
+        let (took, ended) = (told.took.unwrap(), state.stopped.as_ref().unwrap().2);
+        assert!(took < Duration::try_from(ended.duration_since(state.created_at)).unwrap());
+        let steps: Vec<&str> = told.steps.iter().map(|step| step.id.as_str()).collect();
+        assert_eq!(steps, ["find-backup", "verify-standby", "restore", "gateway-healthy", "flip", "propagated"]);
+        assert!(told.steps.iter().all(|step| step.took <= took));
+        assert!(told.steps[2].took >= Duration::from_mins(45));
+        // What stays is written down.
+        assert_eq!(told.left.len(), 1, "{:?}", told.left);
+        assert!(told.left[0].starts_with("apim-contoso-east "), "{:?}", told.left);
+    });
+}
+
+#[test]
+fn a_drill_that_is_run_again_moves_the_shadow_again() {
+    on_paused_clock(async {
+        let mut stage = drill(Scenario::default());
+        for (turn, run) in ["one", "two"].into_iter().enumerate() {
+            stage.then(run, "runbooks/apim-failover.yaml", Mode::Drill);
+            let state = stage.start(None).await.unwrap();
+            assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{:?}", state.stopped);
+            assert_eq!(stage.world.effects().record_puts_accepted, 2 * (u32::try_from(turn).unwrap() + 1));
+        }
+    });
+}
+
+/// At whichever record the power goes, whoever resumes ends with the shadow put back; until then it is a leftover.
+#[test]
+fn a_drill_whose_process_dies_is_named_and_cleaned_up_by_a_resume() {
+    on_paused_clock(async {
+        let mut whole = drill(Scenario::default());
+        whole.start(None).await.unwrap();
+        let mut left: u64 = 0;
+        for append in 2..whole.appends {
+            let mut stage = drill(Scenario::default());
+            let before = target(&stage, "api-drill");
+            let cut = lifeboat::run::PowerCut { append, bytes: None };
+            assert!(stage.start(Some(cut)).await.is_err());
+            let (abandoned, now) = (folded(&stage), stage.clock.now());
+            if abandoned.is_over() || abandoned.generation == 0 {
+                continue;
+            }
+            let leftover = measured::leftover(&abandoned, Standing::Abandoned, now, &Commands::default()).unwrap();
+            assert!(leftover.remedy.starts_with("`lifeboat abort test-run --undo --yes`"), "{}", leftover.remedy);
+            left += leftover.left.len() as u64;
+            let state = stage.resume(None).await.unwrap();
+            assert_eq!(outcome(&state), Some(Outcome::Succeeded), "{append}: {:?}", state.stopped);
+            assert_eq!(target(&stage, "api-drill"), before, "{append}");
+            let standing = Standing::of(&state, Some(false));
+            assert_eq!(measured::leftover(&state, standing, now, &Commands::default()), None);
+            assert!(measured::measured(&state).interrupted, "its times say when somebody came");
+        }
+        assert!(left > whole.appends / 4, "what it had changed was named: {left}");
+    });
+}
+
+fn folded(stage: &Stage) -> State {
+    let loaded = stage.load().unwrap();
+    State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap()
+}
+
+#[test]
+fn a_real_failover_leaves_moved_what_it_moved() {
+    on_paused_clock(async {
+        let mut stage = Stage::flagship(Scenario::default());
+        let state = stage.start(None).await.unwrap();
+        assert_eq!(outcome(&state), Some(Outcome::Succeeded));
+        assert!(state.steps.iter().all(|record| !matches!(record.state, StepState::Undone)));
+        assert_eq!(target(&stage, "api"), "apim-contoso-east.azure-api.net");
+    });
+}

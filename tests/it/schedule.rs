@@ -1,0 +1,213 @@
+//! Schedules: each occurrence starts once, in its window, whatever becomes of the schedulers.
+
+mod command;
+mod recipes;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use lifeboat::{
+    clock::Clock,
+    run::lease::Holder,
+    schedule::{Job, Launch, Occurrence, Schedule, Told, keep, parse},
+    store::Store,
+};
+use object_store::memory::InMemory;
+
+use crate::{
+    harness::{beginning, on_paused_clock},
+    transitions::person,
+};
+
+fn schedule(keys: &str) -> Schedule {
+    let text = format!("version: 1\njobs:\n- {{ id: nightly, do: {{ drill: {{ runbook: r.yaml }} }}, {keys} }}\n");
+    parse("s.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+/// What was started, when it was due and when it began.
+type Started = Arc<Mutex<Vec<(Timestamp, Timestamp)>>>;
+
+/// One scheduler: keeps the schedule for so long; what it starts lasts `lasts`.
+struct Scheduler<'a> {
+    schedule: &'a Schedule,
+    store: &'a Store,
+    clock: &'a Clock,
+    lasts: Duration,
+    started: Started,
+}
+
+impl Scheduler<'_> {
+    async fn keep(&self, until: Option<Duration>) -> Vec<Told> {
+        let start = |_: Job, occurrence: Occurrence| {
+            let (clock, lasts) = (self.clock.clone(), self.lasts);
+            self.started.lock().unwrap().push((occurrence.at, clock.now()));
+            async move {
+                clock.sleep(lasts).await;
+                0
+            }
+        };
+        let launch = Launch { start, runs: |_: String| std::future::ready(false) };
+        let mut told = Vec::new();
+        let stop = async {
+            match until {
+                Some(until) => self.clock.sleep(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        // As alike as two can be: only the nonce differs.
+        let nonce = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
+        let by = Holder { by: person("scheduler"), pid: 1, since: beginning(), nonce };
+        let with = (self.schedule, self.store, self.clock);
+        keep(with, &by, &launch, until.is_none(), stop, &mut |it| told.push(it)).await;
+        told
+    }
+
+    fn due(&self) -> Vec<String> {
+        self.started.lock().unwrap().iter().map(|(at, _)| at.strftime("%d %H:%M").to_string()).collect()
+    }
+}
+
+/// Schedulers so far.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The world begins on Monday 23 November 2026, 03:00 UTC.
+async fn kept(keys: &str, lasts: Duration, until: Duration) -> (Vec<String>, Vec<Told>) {
+    let (clock, schedule) = (Clock::starting_at(beginning()), schedule(keys));
+    let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
+    let scheduler = Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+    let told = scheduler.keep(Some(until)).await;
+    (scheduler.due(), told)
+}
+
+#[test]
+fn every_occurrence_starts_at_its_time_in_its_zone() {
+    on_paused_clock(async {
+        let (due, _) = kept("cron: 30 2 * * *, time_zone: Europe/Berlin", HOUR, 72 * HOUR).await;
+        assert_eq!(due, ["24 01:30", "25 01:30", "26 01:30"]);
+        let (due, _) = kept("cron: 0 */8 * * *, until: 2026-11-23T20:00:00Z", HOUR, 72 * HOUR).await;
+        assert_eq!(due, ["23 08:00", "23 16:00"], "expired");
+    });
+}
+
+#[test]
+fn one_does_not_start_beside_the_one_before() {
+    on_paused_clock(async {
+        let (due, told) =
+            kept("cron: 0 * * * *, window: 30m, catch_up: skip", 2 * HOUR + HOUR / 2, 5 * HOUR + HOUR / 2).await;
+        assert_eq!(due, ["23 04:00", "23 07:00"]);
+        let overlaps = told.iter().filter(|it| matches!(it, Told::Overlaps { .. })).count();
+        assert_eq!(overlaps, 3, "{told:?}");
+    });
+}
+
+#[test]
+fn the_jitter_holds_it_back_within_its_window() {
+    on_paused_clock(async {
+        let (clock, schedule) =
+            (Clock::starting_at(beginning()), schedule("cron: 0 * * * *, jitter: 20m, window: 40m"));
+        let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
+        let started = Started::default();
+        let lasts = Duration::ZERO;
+        let scheduler = Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started };
+        scheduler.keep(Some(24 * HOUR)).await;
+        let late: Vec<i64> =
+            scheduler.started.lock().unwrap().iter().map(|(at, began)| began.duration_since(*at).as_secs()).collect();
+        assert!(late.len() >= 23 && late.iter().all(|late| (0..=20 * 60).contains(late)), "{late:?}");
+        assert!(late.iter().max().unwrap() > &600, "{late:?}");
+    });
+}
+
+/// Of schedulers on one store, one starts an occurrence; the store may be a directory or objects.
+#[test]
+fn two_schedulers_on_one_store_start_each_occurrence_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let both = |clock: &Clock| {
+        [
+            Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone()),
+            Store::directory(directory.path().to_owned(), clock.clone()),
+        ]
+    };
+    on_paused_clock(async {
+        let clock = Clock::starting_at(beginning());
+        for store in both(&clock) {
+            let schedule = schedule("cron: 0 */2 * * *, jitter: 5m");
+            let started = Started::default();
+            let one = || Scheduler {
+                schedule: &schedule,
+                store: &store,
+                clock: &clock,
+                lasts: HOUR,
+                started: started.clone(),
+            };
+            let (first, second) = (one(), one());
+            let (told, other) = tokio::join!(first.keep(Some(48 * HOUR)), second.keep(Some(48 * HOUR)));
+            let mut due = first.due();
+            assert!(due.len() >= 23, "{due:?}");
+            let all = due.len();
+            due.sort();
+            due.dedup();
+            assert_eq!(due.len(), all, "one was started twice: {due:?}");
+            let taken = told.iter().chain(&other).filter(|it| matches!(it, Told::Taken { .. })).count();
+            assert!(taken >= all - 1, "{taken} of {all} were taken by the other");
+        }
+    });
+}
+
+/// A scheduler is stopped, and another one goes on; what was due meanwhile starts if its window allows and the job says so.
+#[test]
+fn a_restart_starts_nothing_again_and_catches_up_within_the_window() {
+    let run = |keys: &'static str, away: Duration| {
+        on_paused_clock(async move {
+            let (clock, schedule) = (Clock::starting_at(beginning()), schedule(keys));
+            let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
+            let lasts = Duration::from_mins(1);
+            let scheduler =
+                Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+            scheduler.keep(Some(HOUR + HOUR / 2)).await;
+            clock.sleep(away).await;
+            scheduler.keep(Some(Duration::from_mins(5))).await;
+            scheduler.keep(Some(Duration::from_mins(5))).await;
+            scheduler.due()
+        })
+    };
+    // It stops at 04:31 and begins again at 06:11: 05:00 and 06:00 were due.
+    let away = Duration::from_mins(100);
+    assert_eq!(run("cron: 0 * * * *, window: 20m", away), ["23 03:00", "23 04:00", "23 06:00"]);
+    assert_eq!(run("cron: 0 * * * *, window: 10m", away), ["23 03:00", "23 04:00"], "its window had passed");
+    assert_eq!(run("cron: 0 * * * *, window: 20m, catch_up: skip", away), ["23 04:00"]);
+}
+
+#[test]
+fn started_by_a_timer_it_does_what_is_due_and_leaves() {
+    on_paused_clock(async {
+        let (clock, schedule) = (Clock::starting_at(beginning()), schedule("cron: 0 3 * * *, window: 10m"));
+        let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
+        let lasts = HOUR;
+        let scheduler =
+            Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+        let told = scheduler.keep(None).await;
+        assert!(matches!(told.last(), Some(Told::Ended { exit: 0, .. })), "{told:?}");
+        assert_eq!(clock.now().duration_since(beginning()).as_hours(), 1, "it waits for what it started");
+        // The window has passed, and it was claimed.
+        assert_eq!(scheduler.keep(None).await, []);
+        assert_eq!(scheduler.due(), ["23 03:00"]);
+        assert!(store.occurrences("nightly").await.unwrap().is_empty(), "its end is written");
+    });
+}
+
+#[test]
+fn the_example_is_a_schedule() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/schedule.yaml");
+    let schedule = parse("schedule.yaml", &std::fs::read(path).unwrap());
+    let schedule = schedule.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(schedule.jobs.len(), 3);
+}
