@@ -157,7 +157,7 @@ impl<'a> Shared<'a> {
         let (sender, directives) = mpsc::channel::<Directive>(16);
         let claim = Arc::new(claim);
         // Nobody asks through the store here; and who hears late that it was superseded is the harder case.
-        let attendance = claim.attend_every(HEARTBEAT, sender.clone());
+        let mut attendance = claim.attend_every(HEARTBEAT, sender.clone());
         let mut observers = vec![simulated_operator(self.stage.clock.clone(), sender)];
         observers.extend(trap.map(|trap| trap.observer(1)));
         let reason = "the proof takes it over".to_owned();
@@ -169,12 +169,13 @@ impl<'a> Shared<'a> {
             ..Driver::new(claim.holder.by.clone(), 1, env!("CARGO_PKG_VERSION"))
         };
         let context = Arc::new(self.stage.context(state.plan.longest_restore()));
-        let driven = engine::drive(state, journal, context, driver, directives, observers).await;
+        let drive = engine::drive(state, journal, context, driver, directives, observers);
+        let driven = attendance.drive(drive).await;
         attendance.end().await;
         if let Ok(claim) = Arc::try_unwrap(claim) {
             claim.leave().await;
         }
-        match driven {
+        match driven? {
             Ok((state, _journal)) => Ok(state),
             Err(EngineError::Journal(error)) => Err(StoreError::Journal(error)),
             Err(EngineError::Illegal(source)) => Err(StoreError::Illegal { run, source }),
