@@ -103,6 +103,8 @@ pub enum Verb {
         #[arg(long)]
         brief: bool,
     },
+    /// What a board and an auditor read of a run: findings first, then everything with its evidence
+    Report(super::report::ReportArguments),
     /// Write the note for whoever takes over a run, in Markdown
     Handover { run: String },
     /// Check a run's journal: every record, its checksum, the hash chain and the approvals; or a saved plan or an approval
@@ -212,6 +214,12 @@ pub struct PlanArguments {
     /// With --out: for how long it may be run, such as 24h [default: as long as nothing moves]
     #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "out")]
     pub valid_for: Option<Duration>,
+    /// Write a report for a change board to this file too: .html, .md, .json or .servicenow.json
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// With --report: a proof of the runbook to name as evidence, as `lifeboat prove --format json` wrote it
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub proof: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -83,7 +83,7 @@ fn is_rehearsed_since(runs: &[Measured], run: &str) -> bool {
 }
 
 async fn one(session: &Session, kept: &Kept, history: &mut History) -> Result<(), StoreError> {
-    let (state, standing, _) = standing(kept).await?;
+    let (state, _, standing, _) = standing(kept).await?;
     history.runs.push(measured(&state));
     // A world that lived in a process has gone with it, and so has whatever was moved in it.
     if !kept.is_simulated() {

@@ -18,6 +18,7 @@ pub mod prove;
 pub mod rbac;
 mod reach;
 pub mod readiness;
+pub mod report;
 pub mod run;
 pub mod runs;
 mod saved;
@@ -143,6 +144,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Schedule(arguments) => runtime()?.block_on(schedule::schedule(session, arguments)),
         Verb::Handover { run } => runtime()?.block_on(runs::handover(session, &run)),
         Verb::Verify { run } if Path::new(&run).is_file() => saved::verify(session, Path::new(&run)),
+        Verb::Report(arguments) => runtime()?.block_on(report::report(session, arguments)),
         Verb::Verify { run } => runtime()?.block_on(runs::verify(session, &run)),
         Verb::Sim(arguments) => runtime()?
             .block_on(crate::sim::command::run(arguments))

@@ -10,7 +10,7 @@ use super::{
     arguments::{PlanArguments, Where},
     check, history,
     others::others,
-    print, saved,
+    print, report, saved,
     world::{self, Scene},
 };
 use crate::{
@@ -110,7 +110,8 @@ pub fn bind_parameters(
 }
 
 pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, Failure> {
-    let (plan, scene) =
+    let wanted = report::Wanted::of(&arguments)?;
+    let (mut plan, scene) =
         make(session, &arguments.runbook, &arguments.place, arguments.mode, arguments.force.as_deref(), false).await?;
     let exit = if arguments.print && !session.json() {
         print(&text::paper(&plan, &session.machine.style_out()))?;
@@ -119,17 +120,27 @@ pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, F
         show(session, &plan, &arguments.runbook, &arguments.place)?
     };
     if let Some(out) = &arguments.out {
-        save(session, &plan, scene.clock.now(), &arguments, out)?;
+        let saved = save(session, &plan, scene.clock.now(), &arguments, out)?;
+        plan.saved = Some(Box::new(saved));
+    }
+    if let Some(wanted) = wanted {
+        wanted.write(session, &plan, &arguments.runbook).await?;
     }
     Ok(exit)
 }
 
 /// Writes a plan so that it can be approved, and run as it is.
-fn save(session: &Session, plan: &Plan, now: Timestamp, arguments: &PlanArguments, out: &Path) -> Result<(), Failure> {
+fn save(
+    session: &Session,
+    plan: &Plan,
+    now: Timestamp,
+    arguments: &PlanArguments,
+    out: &Path,
+) -> Result<file::Saved, Failure> {
     let lasts = |valid| now + SignedDuration::try_from(valid).unwrap_or(SignedDuration::MAX);
     let again = again(session, plan, &arguments.runbook, &arguments.place);
     let saved = saved::beside(plan, &arguments.runbook, again, arguments.valid_for.map(lasts))?;
-    write_private(out, file::write(plan, saved).as_bytes()).map_err(|error| {
+    write_private(out, file::write(plan, saved.clone()).as_bytes()).map_err(|error| {
         Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
     })?;
     if !session.json() && arguments.place.simulate.is_none() && !is_blocked(plan) {
@@ -139,7 +150,7 @@ fn save(session: &Session, plan: &Plan, now: Timestamp, arguments: &PlanArgument
             out.display()
         );
     }
-    Ok(())
+    Ok(saved)
 }
 
 /// Prints a plan on stdout; the exit code says whether something stands in the way.

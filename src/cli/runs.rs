@@ -4,7 +4,7 @@ use super::{Exit, Failure, Session, print, world};
 use crate::{
     clock::Clock,
     report::{Process, Standing, Status, handover, runs as listing},
-    run::{State, request::asked},
+    run::{State, journal::Loaded, request::asked},
     store::{Heard, Kept, StoreError},
 };
 
@@ -13,13 +13,13 @@ use crate::{
 const SILENT_FOR_S: i64 = 60;
 
 /// Now, on the clock that the run was driven by.
-fn now(state: &State) -> jiff::Timestamp {
+pub(super) fn now(state: &State) -> jiff::Timestamp {
     world::clock(&state.plan.site).now()
 }
 
 /// A run, how it stands, and who drives it or drove it last.
-pub(super) async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Process>), StoreError> {
-    let (state, _) = kept.load().await?;
+pub(super) async fn standing(kept: &Kept) -> Result<(State, Loaded, Standing, Option<Process>), StoreError> {
+    let (state, loaded) = kept.load().await?;
     let driver = match state.stopped {
         // Whoever ended it has gone, or goes.
         Some(_) => None,
@@ -37,7 +37,7 @@ pub(super) async fn standing(kept: &Kept) -> Result<(State, Standing, Option<Pro
         since: holder.since,
         last_heard: at,
     });
-    Ok((state, standing, process))
+    Ok((state, loaded, standing, process))
 }
 
 /// Two machines' clocks are compared here, so this only chooses words.
@@ -55,7 +55,7 @@ pub async fn runs(session: &Session) -> Result<Exit, Failure> {
             continue;
         }
         rows.push(match standing(&kept).await {
-            Ok((state, standing, process)) => listing::Row::of(&state, standing, now(&state)).driven_by(process),
+            Ok((state, _, standing, process)) => listing::Row::of(&state, standing, now(&state)).driven_by(process),
             Err(error) => listing::Row::unreadable(&*kept.run().0, &error),
         });
     }
@@ -74,7 +74,7 @@ pub async fn runs(session: &Session) -> Result<Exit, Failure> {
 
 pub async fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, Failure> {
     let kept = world::store(session, None)?.open(run).await?;
-    let (state, standing, process) = standing(&kept).await?;
+    let (state, _, standing, process) = standing(&kept).await?;
     let commands = session.commands(!kept.is_simulated());
     let status = Status::of(&state, standing, now(&state), &commands).driven_by(process);
     let style = session.machine.style_out();
@@ -90,8 +90,7 @@ pub async fn status(session: &Session, run: &str, brief: bool) -> Result<Exit, F
 /// The note for whoever takes over.
 pub async fn handover(session: &Session, run: &str) -> Result<Exit, Failure> {
     let kept = world::store(session, None)?.open(run).await?;
-    let (state, standing, process) = standing(&kept).await?;
-    let (_, loaded) = kept.load().await?;
+    let (state, loaded, standing, process) = standing(&kept).await?;
     let events: Vec<_> = loaded.records.into_iter().map(|record| (record.at, record.event)).collect();
     let (commands, now) = (session.commands(!kept.is_simulated()), now(&state));
     let status = Status::of(&state, standing, now, &commands).driven_by(process);

@@ -112,6 +112,13 @@ impl History {
         Self::default()
     }
 
+    /// As it was known at a time.
+    #[must_use]
+    pub fn before(&self, at: Timestamp) -> Self {
+        let runs = self.runs.iter().filter(|run| run.started_at < at).cloned().collect();
+        Self { runs, leftovers: Vec::new(), unread: self.unread.clone() }
+    }
+
     /// Whole runs of a runbook, the newest of them, the oldest first.
     pub fn of_runbook<'a>(&'a self, runbook: &str, simulated: bool) -> Vec<&'a Measured> {
         let of = |run: &&Measured| run.runbook == runbook && run.simulated == simulated && run.is_whole();

@@ -72,6 +72,14 @@ impl Prediction {
             Basis::Documented => "nothing measured yet".to_owned(),
         }
     }
+
+    /// Of a whole plan: `12 earlier runs`, `no history: documented defaults`.
+    pub fn rests_on(&self) -> String {
+        match self.basis {
+            Basis::History | Basis::Action => self.says(),
+            Basis::Step | Basis::Documented => "no history: documented defaults".to_owned(),
+        }
+    }
 }
 
 /// p50 and p90 of the next one. None: there is none to go by.

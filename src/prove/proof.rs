@@ -25,6 +25,8 @@ const FORMAT: u32 = 1;
 pub struct Proof {
     pub v: u32,
     pub runbook: String,
+    /// SHA-256 of the runbook's bytes.
+    pub runbook_sha256: String,
     pub path: String,
     pub seed: u64,
     pub points: u32,
@@ -118,6 +120,7 @@ pub fn prove(
     Proof {
         v: FORMAT,
         runbook: order.runbook.name.clone(),
+        runbook_sha256: order.runbook.sha256.clone(),
         path: order.path.clone(),
         seed: order.seed,
         points: number(tried.len()),

@@ -27,6 +27,9 @@ pub struct Approved {
     pub by: String,
     /// An identity provider said who it is, or a key that the site trusts.
     pub verified: bool,
+    /// The simulator's stand-in, no person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
     /// The name under which the site trusts the key that signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
@@ -74,6 +77,7 @@ pub fn approvals(state: &State) -> Vec<Approved> {
             scope: Scope::Step(step),
             by: who(&given.by),
             verified: given.by.verified,
+            simulated: given.by.simulated,
             signer: None,
             signed: false,
             comment: given.comment.clone(),
@@ -93,6 +97,7 @@ fn filed(state: &State, document: &Approval) -> Approved {
         scope: document.scope.clone(),
         by: who(&document.by),
         verified: document.by.verified || signer.is_some(),
+        simulated: document.by.simulated,
         signer: signer.map(str::to_owned),
         signed: document.signature.is_some(),
         comment: document.comment.clone(),
@@ -132,11 +137,22 @@ pub fn accepted_drift(state: &State) -> Vec<Accepted> {
 }
 
 /// The account that a token told, else the user and the machine.
-fn who(by: &Person) -> String {
+pub(super) fn who(by: &Person) -> String {
     by.account.clone().unwrap_or_else(|| person(by))
 }
 
 impl Approved {
+    /// How it is known who it was.
+    pub fn identity(&self) -> String {
+        match (&self.signer, self.signed, self.verified) {
+            (Some(signer), _, _) => format!("signed with the key of {signer}"),
+            (None, true, _) => "signed with a key that the site does not name".to_owned(),
+            (None, false, true) => "by the account of the access token".to_owned(),
+            (None, false, false) if self.simulated => "simulated, no person".to_owned(),
+            (None, false, false) => "unverified".to_owned(),
+        }
+    }
+
     /// `bob@contoso.com for the step approve, at 14:02:11Z, signed (bob): go`
     pub fn sentence(&self) -> String {
         let scope = match (&self.step, &self.scope) {
@@ -144,12 +160,7 @@ impl Approved {
             (Some(step), Scope::Step(_)) | (None, Scope::Step(step)) => format!("step {step}"),
             (None, Scope::Plan) => "the whole plan".to_owned(),
         };
-        let signed = match (&self.signer, self.signed, self.verified) {
-            (Some(signer), _, _) => format!("signed with the key of {signer}"),
-            (None, true, _) => "signed with a key that the site does not name".to_owned(),
-            (None, false, true) => "by the account of the access token".to_owned(),
-            (None, false, false) => "unverified".to_owned(),
-        };
+        let signed = self.identity();
         let until = self.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
         let comment = self.comment.as_deref().map(|it| format!(": {}", one_line(it))).unwrap_or_default();
         format!("{scope} approved by {} at {}{until}, {signed}{comment}", one_line(&self.by), moment(self.at))
@@ -159,6 +170,14 @@ impl Approved {
 impl OpenItem {
     pub fn sentence(&self) -> String {
         let by = one_line(&self.by);
+        if let (Some(other), Some(at)) = (&self.signed_off_by, self.signed_off_at) {
+            let other = one_line(other);
+            return format!(
+                "step {} was approved by {by} alone, and signed off by {other} at {}",
+                self.step,
+                moment(at)
+            );
+        }
         format!(
             "open: step {} was approved by {by} alone at {}; somebody else must sign it off",
             self.step,

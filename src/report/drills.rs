@@ -156,6 +156,17 @@ impl Rehearsals {
         })
     }
 
+    /// `12 succeeded, 1 failed; the last at …`: one sentence without full stop.
+    pub fn sentence(&self) -> String {
+        let last = self.drills.last().map(|run| format!("; the last was {} at {}", run.run, moment(run.started_at)));
+        let next = self.total.map(|it| format!("; the next takes {} (p50), {} (p90)", say(it.p50), say(it.p90)));
+        let kept = self.objective.map(|wanted| {
+            format!("; the RTO of {} was kept {} of {} times", say(wanted), self.in_time, self.succeeded)
+        });
+        let parts: String = [last, next, kept].into_iter().flatten().collect();
+        format!("{} of {} succeeded, {} failed{parts}", of(self.succeeded), self.runbook, self.failed)
+    }
+
     fn draw(&self, page: &mut Page) {
         let style = page.style;
         let world = if self.simulated { " (simulated)" } else { "" };

@@ -8,6 +8,7 @@
 //!                   ├─ status   at any time, from anywhere     (step: one step as people see it)
 //!                   ├─ runs     all of them
 //!                   └─ drills   what rehearsals took
+//!  Plan, journal ───── dossier  what a board and an auditor read  (paper: HTML and Markdown)
 //! ```
 //!
 //! A view never claims what is not known: in doubt is in doubt. A view that cannot be written never stops a run.
@@ -21,6 +22,7 @@ mod backups;
 pub mod board;
 pub mod brief;
 pub mod decision;
+pub mod dossier;
 pub mod doubt;
 pub mod drills;
 pub mod handover;
@@ -31,6 +33,7 @@ pub mod measured;
 pub mod objectives;
 pub mod outlet;
 pub mod outlook;
+pub mod paper;
 pub mod readiness;
 pub mod runs;
 pub mod standing;
@@ -44,9 +47,11 @@ pub mod world;
 pub use advice::{Advice, Commands};
 pub use approvals::{Accepted, Approved, OpenItem};
 pub use decision::{Override, overrides};
+pub use dossier::{Beside, Dossier};
 pub use doubt::Doubt;
 pub use objectives::{Judgement, Objective, ObjectiveVerdict, objectives};
 pub use outlook::Outlook;
 pub use standing::Standing;
 pub use status::{Process, Status};
 pub use summary::Summary;
+pub use world::World;

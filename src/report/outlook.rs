@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::{Standing, step, story::person};
 use crate::{
-    plan::{Basis, Prediction},
     run::{Outcome, State, StepState, decide},
     runbook::{ActionKind, Effect, StepId},
     style::{duration, one_line, time},
@@ -129,21 +128,13 @@ fn remaining(state: &State, now: Timestamp) -> Remaining {
     let seconds = ends.values().map(|end| end.middle).fold(0.0, f64::max);
     let bound = ends.values().map(|end| end.bound()).fold(seconds, f64::max);
     let predicted = state.plan.prediction;
-    Remaining { seconds: whole(seconds), p90_s: predicted.map(|_| whole(bound)), source: source(predicted) }
+    let source = predicted.map_or_else(|| "documented defaults".to_owned(), |it| it.rests_on());
+    Remaining { seconds: whole(seconds), p90_s: predicted.map(|_| whole(bound)), source }
 }
 
 /// Whole seconds.
 fn whole(seconds: f64) -> u64 {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs()
-}
-
-fn source(predicted: Option<Prediction>) -> String {
-    match predicted {
-        Some(Prediction { basis: Basis::History, sample: 1, .. }) => "1 earlier run".to_owned(),
-        Some(Prediction { basis: Basis::History, sample, .. }) => format!("{sample} earlier runs"),
-        Some(Prediction { basis: Basis::Action, .. }) => "earlier runs of other runbooks".to_owned(),
-        Some(Prediction { basis: Basis::Step | Basis::Documented, .. }) | None => "documented defaults".to_owned(),
-    }
 }
 
 fn decision(state: &State, standing: Standing, now: Timestamp) -> String {

@@ -6,7 +6,10 @@ pub use svg::escape;
 
 use std::fmt::Write as _;
 
-use crate::runbook::{Effect, Mode, Runbook, graph::Graph};
+use crate::{
+    plan::Plan,
+    runbook::{Effect, Mode, Runbook, StepId, graph::Graph},
+};
 
 /// A graph to be drawn. It has no cycles: it comes from a checked runbook or from a plan.
 #[derive(Clone, Debug)]
@@ -15,6 +18,10 @@ pub struct Picture {
     pub nodes: Vec<Node>,
     /// From the step that is needed to the one that needs it; positions in `nodes`.
     pub edges: Vec<(usize, usize)>,
+    /// The longest chain of expected durations, as positions; empty: not known, as of a runbook.
+    pub critical: Vec<usize>,
+    /// Where going back ends.
+    pub point_of_no_return: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +53,38 @@ impl Picture {
         let graph = Graph::new(runbook.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
         let edges =
             (0..runbook.steps.len()).flat_map(|step| graph.needs(step).into_iter().map(move |need| (need, step)));
-        Self { title: runbook.name.clone(), nodes: nodes.collect(), edges: edges.collect() }
+        Self {
+            title: runbook.name.clone(),
+            nodes: nodes.collect(),
+            edges: edges.collect(),
+            critical: Vec::new(),
+            point_of_no_return: None,
+        }
+    }
+
+    /// With the critical path and the point of no return.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let nodes = plan.steps.iter().map(|step| Node {
+            id: step.id.to_string(),
+            label: step.action.to_string(),
+            effect: step.effect,
+            modes: None,
+        });
+        let graph = Graph::new(plan.steps.iter().map(|step| (&step.id, step.needs.as_slice())));
+        let edges = (0..plan.steps.len()).flat_map(|step| graph.needs(step).into_iter().map(move |need| (need, step)));
+        let place = |id: &StepId| plan.steps.iter().position(|step| step.id == *id);
+        Self {
+            title: format!("{}, mode {}", plan.name, plan.mode),
+            nodes: nodes.collect(),
+            edges: edges.collect(),
+            critical: plan.critical_path.iter().filter_map(place).collect(),
+            point_of_no_return: plan.point_of_no_return.as_ref().and_then(place),
+        }
+    }
+
+    /// Both ends are on the critical path, one after the other.
+    fn is_critical(&self, from: usize, to: usize) -> bool {
+        self.critical.windows(2).any(|pair| pair == [from, to])
     }
 
     /// For terminals: the steps in layers, each after its needs. ASCII but for the title.
@@ -80,12 +118,13 @@ impl Picture {
     pub fn mermaid(&self) -> String {
         let mut text = format!("---\ntitle: {}\n---\nflowchart TD\n", json(&self.title));
         for (step, node) in self.nodes.iter().enumerate() {
-            let lines: Vec<String> = Self::lines(node).iter().map(|line| mermaid_escape(line)).collect();
+            let lines: Vec<String> = self.lines(step).iter().map(|line| mermaid_escape(line)).collect();
             let class = class(node.effect);
             writeln!(text, "    s{step}[\"{}\"]:::{class}", lines.join("<br/>")).expect("a string takes everything");
         }
         for (from, to) in &self.edges {
-            writeln!(text, "    s{from} --> s{to}").expect("a string takes everything");
+            let arrow = if self.is_critical(*from, *to) { "==>" } else { "-->" };
+            writeln!(text, "    s{from} {arrow} s{to}").expect("a string takes everything");
         }
         for effect in EFFECTS {
             let (fill, stroke) = colours(effect);
@@ -103,7 +142,7 @@ impl Picture {
         for (step, node) in self.nodes.iter().enumerate() {
             let (fill, stroke) = colours(node.effect);
             let width = if node.effect == Effect::Irreversible { 3 } else { 1 };
-            let label = dot_quote(&Self::lines(node).join("\n"));
+            let label = dot_quote(&self.lines(step).join("\n"));
             writeln!(text, "  s{step} [label={label}, fillcolor=\"{fill}\", color=\"{stroke}\", penwidth={width}];")
                 .expect("a string takes everything");
         }
@@ -120,10 +159,12 @@ impl Picture {
     }
 
     /// What stands in a box.
-    fn lines(node: &Node) -> Vec<String> {
+    fn lines(&self, step: usize) -> Vec<String> {
+        let node = &self.nodes[step];
         let mut lines = vec![node.id.clone(), node.label.clone()];
         lines.push(match node.modes_text() {
             Some(modes) => format!("{}; only {modes}", node.effect),
+            None if self.point_of_no_return == Some(step) => format!("{}: going back ends here", node.effect),
             None => node.effect.to_string(),
         });
         lines
@@ -211,6 +252,8 @@ mod tests {
                 node("flip", "dns.flip-cname", Effect::Reversible, None),
             ],
             edges: vec![(0, 2), (1, 2), (2, 3), (1, 3)],
+            critical: Vec::new(),
+            point_of_no_return: None,
         }
     }
 
@@ -252,7 +295,13 @@ mod tests {
 
     #[test]
     fn an_empty_picture_can_be_drawn() {
-        let empty = Picture { title: "nothing".into(), nodes: vec![], edges: vec![] };
+        let empty = Picture {
+            title: "nothing".into(),
+            nodes: vec![],
+            edges: vec![],
+            critical: vec![],
+            point_of_no_return: None,
+        };
         assert!(empty.svg().contains("nothing"));
         assert_eq!(empty.text(), "nothing\n");
     }

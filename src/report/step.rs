@@ -59,8 +59,14 @@ impl StepView {
         let planned = state.planned(place);
         let record = &state.steps[place];
         let approval = planned.action == ActionKind::Approval;
-        let (word, symbol) = word(&record.state, standing, approval);
-        let until = record.ended_at.unwrap_or(now);
+        // A rehearsal that put back what a step had moved has done the step all the same.
+        let put_back = record.met_at.filter(|_| state.is_rehearsed() && matches!(record.state, StepState::Undone));
+        let (word, symbol) = match put_back {
+            Some(_) => ("put back", Symbol::Done),
+            None => word(&record.state, standing, approval),
+        };
+        let ended_at = put_back.or(record.ended_at);
+        let until = ended_at.unwrap_or(now);
         Self {
             number: place + 1,
             id: planned.id.clone(),
@@ -71,7 +77,7 @@ impl StepView {
             attempts: record.attempts,
             attempts_allowed: planned.retry.attempts,
             started_at: record.started_at,
-            ended_at: record.ended_at,
+            ended_at,
             elapsed_s: record.started_at.map(|started| until.duration_since(started).as_secs()),
             expected_s: planned.expected.as_secs(),
             note: decided(state, place).or_else(|| note(record, standing)),

@@ -30,7 +30,7 @@ fn main() {
     if std::env::args().any(|argument| argument == ONE_RUN) {
         return process::one_run();
     }
-    let parts: [Part; 9] = [
+    let parts: [Part; 10] = [
         ("a", overhead),
         ("b", chain),
         ("c", fan),
@@ -40,6 +40,7 @@ fn main() {
         ("g", readiness),
         ("h", resumed),
         ("i", overheard),
+        ("j", reported),
     ];
     // `cargo bench -- b c` measures these parts only.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -191,4 +192,16 @@ fn to_mb(bytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let bytes = bytes as f64;
     bytes / f64::from(1 << 20)
+}
+
+/// (j) How long whoever wants a report waits for it.
+fn reported() -> Vec<Figure> {
+    const STEPS: u32 = 500;
+    let told = Stage::new(&runbook::chain(STEPS)).told();
+    let took = median(|| told.html().0);
+    let (_, bytes) = told.html();
+    vec![
+        Figure::new("the report of a 500-step run, HTML", ms(took), "≤ 1,000 ms", took <= Duration::from_secs(1)),
+        Figure::new("  its size", format!("{} kB", bytes / 1000), "≤ 2,000 kB", bytes <= 2_000_000),
+    ]
 }

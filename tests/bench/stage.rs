@@ -7,9 +7,14 @@ use std::{
 
 use lifeboat::{
     action::Context,
+    cli::report,
     clock::Clock,
     plan::{self, History, Ingredients, Plan, Purpose},
-    run::{Event, Journal, Outcome, Person, RunId, State, engine},
+    report::{Beside, Commands, Dossier, Standing},
+    run::{
+        Event, Journal, Outcome, Person, Record, RunId, State, engine,
+        journal::{self, Disk},
+    },
     runbook::{self, Given, Mode, Runbook, bind},
     sim::{Scenario, World},
 };
@@ -108,5 +113,35 @@ impl Stage {
         let outcome = state.stopped.map(|(outcome, reason, _)| (outcome, reason));
         assert!(matches!(outcome, Some((Outcome::Succeeded, _))), "the run did not succeed: {outcome:?}");
         (took, journal)
+    }
+}
+
+/// A run that is over, as a report finds it.
+pub struct Told {
+    state: State,
+    records: Vec<Record>,
+    beside: Beside,
+}
+
+impl Stage {
+    /// Drives it into a journal in memory.
+    pub fn told(&self) -> Told {
+        let disk = Disk::default();
+        self.drive(|| Journal::in_memory(disk.clone(), None));
+        let records = journal::parse(std::path::Path::new("journal"), &disk.bytes()).unwrap().records;
+        let state = State::fold(records.iter().map(|record| (record.at, &record.event))).unwrap();
+        let beside = report::beside(&state.plan, Commands::default(), None);
+        Told { state, records, beside }
+    }
+}
+
+impl Told {
+    /// How long the report takes, and how many bytes it has.
+    pub fn html(&self) -> (Duration, usize) {
+        let begin = Instant::now();
+        let standing = Standing::of(&self.state, Some(false));
+        let dossier = Dossier::after(&self.state, &self.records, standing, self.state.last_event_at, &self.beside);
+        let html = dossier.html();
+        (begin.elapsed(), html.len())
     }
 }

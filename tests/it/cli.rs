@@ -328,3 +328,56 @@ fn a_full_disk_stops_the_run_and_says_how_to_go_on() {
     assert!(matches!(output.status.code(), Some(4 | 6)), "{:?} {story}", output.status);
     assert!(story.contains("next: "), "{story}");
 }
+
+#[test]
+fn a_report_of_a_plan_and_of_a_run_is_written_in_the_form_that_the_name_says() {
+    let place = Place::new();
+    let file = |name: &str| std::fs::read_to_string(place.0.path().join(name)).unwrap();
+    let planned = place.lifeboat(&["plan", FLAGSHIP, "--simulate", "--report", "board.html"]);
+    assert_eq!(planned.status.code(), Some(0), "{}", story(&planned));
+    assert!(file("board.html").starts_with("<!doctype html>"));
+    let run = ["run", FLAGSHIP, "--simulate", "--speed", "20000", "--yes", "--run-id", "told"];
+    let run = place.lifeboat(&run);
+    assert!(run.status.code().is_some_and(|code| [0, 1, 7].contains(&code)), "{}", story(&run));
+    let markdown = place.lifeboat(&["report", "told"]);
+    assert!(out(&markdown).starts_with("# Run told of apim-failover"), "{}", out(&markdown));
+    let incident = ["report", "told", "--out", "told.json", "--incident-start", "2026-01-01T00:00:00Z"];
+    assert_eq!(place.lifeboat(&incident).status.code(), Some(0));
+    let told: Value = serde_json::from_str(&file("told.json")).unwrap();
+    assert_eq!((&told["v"], &told["outcome"]["clock"]["incident_known"]), (&Value::from(1), &Value::from(true)));
+    let change = place.lifeboat(&["report", "told", "--format", "servicenow"]);
+    let change: Value = serde_json::from_str(&out(&change)).unwrap();
+    assert_eq!(change["type"], "emergency");
+}
+
+#[test]
+fn a_report_in_no_known_form_is_refused_before_anything_is_asked() {
+    let place = Place::new();
+    let log = ["plan", FLAGSHIP, "--simulate", "--request-log", "requests.jsonl", "--report", "board.pdf"];
+    let refused = place.lifeboat(&log);
+    assert_refused(&place, &refused, 2, &["board.pdf", ".html, .md, .json or .servicenow.json"]);
+    assert_eq!(place.methods(), Vec::<String>::new());
+    assert_eq!(place.lifeboat(&["report", "nobody"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_report_names_rehearsals_and_the_proof_that_is_given_as_evidence() {
+    let place = Place::new();
+    let point = ["prove", FLAGSHIP, "--mode", "unplanned", "--only", "unplanned/cut-after/12", "--format", "json"];
+    let proved = place.lifeboat(&[point.as_slice(), &["--out", "proof.json"]].concat());
+    assert_eq!(proved.status.code(), Some(0), "{}", story(&proved));
+    let drill = place.lifeboat(&["drill", FLAGSHIP, "--simulate", "--speed", "20000", "--yes", "--run-id", "friday"]);
+    assert!(drill.status.code().is_some_and(|code| [0, 1, 7].contains(&code)), "{}", story(&drill));
+    let plan =
+        |more: &[&str]| place.lifeboat(&[&["plan", FLAGSHIP, "--simulate", "--report", "board.md"], more].concat());
+    let planned = plan(&["--proof", "proof.json", "--out", "plan.json", "--valid-for", "24h"]);
+    assert_eq!(planned.status.code(), Some(0), "{}", story(&planned));
+    let board = std::fs::read_to_string(place.0.path().join("board.md")).unwrap();
+    for said in ["only some points were tried", "proof.json", "may be run until", "friday"] {
+        assert!(board.contains(said), "{said}: {board}");
+    }
+    std::fs::write(place.0.path().join("proof.json"), "{}").unwrap();
+    let refused = plan(&["--proof", "proof.json"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", story(&refused));
+    assert!(story(&refused).contains("proof.json is not taken"), "{}", story(&refused));
+}

@@ -11,6 +11,7 @@ mod cli;
 mod contract;
 mod decide;
 mod docs;
+mod dossier;
 mod engine;
 mod faults;
 mod fuzz;

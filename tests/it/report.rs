@@ -1,6 +1,6 @@
 //! What people and programs see: the dry run, the live view, lines, JSON, summaries, status and lists.
 
-mod fixture;
+pub mod fixture;
 mod live;
 mod stories;
 mod summaries;

@@ -11,4 +11,5 @@ mod value;
 mod whole;
 
 pub use paper::paper;
+pub use timeline::starts;
 pub use whole::{Next, brief, render};

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use jiff::SignedDuration;
 
 use crate::{
-    plan::{Basis, Plan, Prediction},
+    plan::{Plan, Prediction},
     runbook::StepId,
     style::{Page, columns, duration, fit, pad},
 };
@@ -17,7 +17,7 @@ const MOST_ROWS: usize = 40;
 const LEAST_CELLS: usize = 12;
 
 /// When each step begins if everything before it takes as long as expected, in the plan's order.
-pub(super) fn starts(plan: &Plan) -> Vec<Duration> {
+pub fn starts(plan: &Plan) -> Vec<Duration> {
     let mut ends: HashMap<&StepId, Duration> = HashMap::new();
     let mut starts = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
@@ -73,11 +73,7 @@ pub(super) fn draw(page: &mut Page, plan: &Plan) {
 
 /// `57m in all, p90 1h 21m (12 earlier runs)`
 pub(super) fn whole(plan: &Plan) -> String {
-    let rests = plan.prediction.map(|prediction| match prediction.basis {
-        Basis::History | Basis::Action => prediction.says(),
-        Basis::Step | Basis::Documented => "no history: documented defaults".to_owned(),
-    });
-    let rests = rests.map(|rests| format!(" ({rests})")).unwrap_or_default();
+    let rests = plan.prediction.map(|prediction| format!(" ({})", prediction.rests_on())).unwrap_or_default();
     format!("{} in all{}{rests}", say(plan.expected), bound(plan.prediction.as_ref()))
 }
 

@@ -60,18 +60,19 @@ pub(super) fn draw(picture: &Picture) -> String {
     let title = escape(&picture.title);
     writeln!(svg, "<title>{title}</title>").expect("a string takes everything");
     svg.push_str(
-        "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
-         orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" fill=\"#555\"/></marker></defs>\n",
+        "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" \
+         markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" fill=\"#555\"/></marker></defs>\n",
     );
-    writeln!(svg, "<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>").expect("a string takes everything");
+    writeln!(svg, "<rect class=\"ground\" width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>")
+        .expect("a string takes everything");
     writeln!(
         svg,
         "<text x=\"{MARGIN}\" y=\"{}\" font-size=\"18\" font-weight=\"bold\" fill=\"#1a1a1a\">{title}</text>",
         MARGIN + 14
     )
     .expect("a string takes everything");
-    for route in &layout.routes {
-        svg.push_str(&edge(&layout, route));
+    for (route, (from, to)) in layout.routes.iter().zip(&picture.edges) {
+        svg.push_str(&edge(&layout, route, picture.is_critical(*from, *to)));
     }
     for slot in &layout.slots {
         if let Some(step) = slot.step {
@@ -97,7 +98,7 @@ fn node(picture: &Picture, slot: &Slot, step: usize) -> String {
         class(node.effect)
     );
     let styles = [("font-weight=\"bold\"", "#1a1a1a"), ("", "#1a1a1a"), ("font-size=\"11\"", "#444444")];
-    for (line, (text, (style, colour))) in Picture::lines(node).iter().zip(styles).enumerate() {
+    for (line, (text, (style, colour))) in picture.lines(step).iter().zip(styles).enumerate() {
         write!(
             svg,
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" {style} fill=\"{colour}\">{}</text>",
@@ -111,7 +112,7 @@ fn node(picture: &Picture, slot: &Slot, step: usize) -> String {
 }
 
 /// From the lower edge of a box, through the passes, to the upper edge of another.
-fn edge(layout: &Layout, route: &[usize]) -> String {
+fn edge(layout: &Layout, route: &[usize], is_critical: bool) -> String {
     let first = &layout.slots[route[0]];
     let mut path = format!("M{} {}", first.middle(), top(first.layer) + BOX_HEIGHT);
     for pair in route.windows(2) {
@@ -125,7 +126,8 @@ fn edge(layout: &Layout, route: &[usize]) -> String {
             write!(path, " L{} {}", to.middle(), end + BOX_HEIGHT).expect("a string takes everything");
         }
     }
-    format!("<path class=\"edge\" d=\"{path}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#arrow)\"/>\n")
+    let (class, width) = if is_critical { ("edge critical", " stroke-width=\"3\"") } else { ("edge", "") };
+    format!("<path class=\"{class}\" d=\"{path}\" fill=\"none\" stroke=\"#555\"{width} marker-end=\"url(#arrow)\"/>\n")
 }
 
 impl Layout {
@@ -139,7 +141,7 @@ impl Layout {
         let mut slot_of = vec![0; picture.nodes.len()];
         for (layer, steps) in layout.layers.iter_mut().enumerate() {
             for step in steps {
-                let longest = Picture::lines(&picture.nodes[*step]).iter().map(|line| line.chars().count()).max();
+                let longest = picture.lines(*step).iter().map(|line| line.chars().count()).max();
                 let width = longest.unwrap_or(0) * CHARACTER_WIDTH + 24;
                 slot_of[*step] = layout.slots.len();
                 let slot = Slot { step: Some(*step), width, above: Vec::new(), below: Vec::new(), x: 0, layer };

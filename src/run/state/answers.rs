@@ -7,10 +7,15 @@ use serde_json::Value;
 use super::{State, StepState};
 use crate::{
     run::{Disposition, StepError},
-    runbook::{self, ActionKind, OnFailure, StepId},
+    runbook::{self, ActionKind, Mode, OnFailure, StepId},
 };
 
 impl State {
+    /// A rehearsal all of whose steps were done. What was undone in it since was put back for the next one.
+    pub fn is_rehearsed(&self) -> bool {
+        self.plan.mode == Mode::Drill && self.met_at.is_some()
+    }
+
     /// Terminal: nothing follows.
     pub fn is_over(&self) -> bool {
         self.stopped.as_ref().is_some_and(|(outcome, _, _)| outcome.is_terminal())

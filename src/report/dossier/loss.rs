@@ -1,0 +1,220 @@
+//! What is lost: everything that was changed since the backup that is restored. By name where that is among the facts;
+//! else why it could not be had, and who can tell.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::said;
+use crate::{
+    plan::{Plan, PlannedStep, recovery},
+    run::{State, StepState},
+    runbook::{ActionKind, ResourceId, StepId},
+    style::moment,
+};
+
+/// A name that only one side has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LostName {
+    /// Step that saw it.
+    pub step: StepId,
+    /// `apis`, `products`, …
+    pub kind: String,
+    pub name: String,
+    /// Lower-case fragment: where it is, and where not.
+    pub says: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Loss {
+    /// None: nothing is restored, or it is not chosen yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// When the plan was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<u64>,
+    /// What the backup holds, by kind, as its manifest counts it.
+    pub holds: Vec<(String, u64)>,
+    pub names: Vec<LostName>,
+    /// What is known, and what could not be had and why. Sentences without full stop.
+    pub says: Vec<String>,
+    /// A command that tells more, for whoever can run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
+}
+
+/// `state`: after a run, what the steps themselves saw.
+pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&State>) -> Loss {
+    let outputs = |place: usize| outputs(plan, state, place);
+    let places = |kind: ActionKind| plan.steps.iter().enumerate().filter(move |(_, step)| step.action == kind);
+    let chosen = places(ActionKind::FindLatest).next().map(|(place, _)| outputs(place)).cloned().unwrap_or_default();
+    let text = |name: &str| chosen.get(name).and_then(Value::as_str).map(str::to_owned);
+    let created = text("created").and_then(|text| text.parse::<Timestamp>().ok());
+    let restores = places(ActionKind::Restore).next().is_some();
+    let mut names: Vec<LostName> = Vec::new();
+    for (place, step) in places(ActionKind::Compare) {
+        let argument = |field| of_argument(&arguments[place], field);
+        let (service, other) = (argument("service"), argument("with"));
+        names.extend(named(step, outputs(place), "only_in_service", &format!("only {service} has it, not {other}")));
+        names.extend(named(step, outputs(place), "only_in_other", &format!("only {other} has it, not {service}")));
+    }
+    for (place, step) in places(ActionKind::VerifyRestore) {
+        names.extend(named(step, outputs(place), "missing", "the backup holds it, and it was not found restored"));
+        names.extend(named(
+            step,
+            outputs(place),
+            "unexpected",
+            "the service has it, and the backup's manifest does not",
+        ));
+    }
+    let compared = places(ActionKind::Compare).next().is_some();
+    let age = recovery::predicted_age(plan).map(|age| age.as_secs());
+    Loss {
+        backup: text("name"),
+        created,
+        age_s: age.filter(|_| restores),
+        holds: holds(&chosen),
+        names,
+        says: impact(plan).into_iter().chain(sentences(plan, restores, created, age, compared)).collect(),
+        ask: active(plan, arguments).zip(created).filter(|_| restores).map(|(active, created)| {
+            format!(
+                "az monitor activity-log list --resource-id '{active}' --start-time {} --query \
+                 \"[].{{at:eventTimestamp,what:operationName.value,on:resourceId,who:caller}}\" --output table",
+                created.strftime("%Y-%m-%dT%H:%M:%SZ")
+            )
+        }),
+    }
+}
+
+/// What users notice, name by name.
+fn impact(plan: &Plan) -> Vec<String> {
+    let moves = plan.steps.iter().filter(|step| step.action.moves_traffic());
+    let mut says: Vec<String> = moves
+        .map(|step| {
+            let fact = |name: &str| step.probe.facts.iter().find(|fact| fact.name == name).map(|fact| &fact.value);
+            let name = fact("record.hostname").or_else(|| fact("profile.hostname")).and_then(Value::as_str);
+            let caches = fact("record.ttl").and_then(Value::as_u64).map_or_else(String::new, |ttl| {
+                format!("; for up to {} after it, caches still give the old answer", said(ttl))
+            });
+            format!(
+                "Users of {} stay where they are until step {} moves it{caches}",
+                name.unwrap_or("the profile"),
+                step.id
+            )
+        })
+        .collect();
+    if says.is_empty() {
+        says.push("No step moves traffic: users notice nothing of it".to_owned());
+    }
+    says
+}
+
+fn sentences(plan: &Plan, restores: bool, created: Option<Timestamp>, age: Option<u64>, compared: bool) -> Vec<String> {
+    if !restores {
+        return vec!["No step restores anything: nothing is lost by this run".to_owned()];
+    }
+    let mut says = Vec::new();
+    let takes_one = plan.steps.iter().find(|step| step.action == ActionKind::Backup);
+    match (takes_one, created, age) {
+        (Some(step), _, _) => says.push(format!(
+            "The run takes a fresh backup itself (step {}): what is changed in the active service after that step has begun \
+             is lost, so nothing should be changed from then on",
+            step.id
+        )),
+        (None, Some(created), Some(age)) => says.push(format!(
+            "Everything that was changed in the active service after {} is lost: {} when the plan was made",
+            moment(created),
+            said(age)
+        )),
+        (None, Some(_) | None, _) => says.push("Which backup is restored is only known in the run".to_owned()),
+    }
+    if compared {
+        says.push("What only one of the two services has was read and is named below".to_owned());
+    } else if answers(plan) == Some(false) {
+        says.push(
+            "What that is cannot be named: the active service did not answer when the plan was made, so what it holds \
+             could not be held against the backup"
+                .to_owned(),
+        );
+    } else {
+        says.push(
+            "What that is is not named: no step of the runbook compares the services by name (`apim.compare` does)"
+                .to_owned(),
+        );
+    }
+    says.push(
+        "The activity log was not read: lifeboat does not ask it. It names every change for 90 days, also while the region \
+         is lost; the command below asks it"
+            .to_owned(),
+    );
+    says
+}
+
+/// Outputs of a step: as it gave them in the run, else as the plan foretold them.
+fn outputs<'a>(plan: &'a Plan, state: Option<&'a State>, place: usize) -> &'a Map<String, Value> {
+    match state.map(|state| &state.steps[place].state) {
+        Some(StepState::Succeeded { outputs }) => outputs,
+        Some(
+            StepState::Pending { .. }
+            | StepState::Running { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. },
+        )
+        | None => &plan.steps[place].probe.outputs,
+    }
+}
+
+/// Names of an output that lists them by kind.
+fn named(step: &PlannedStep, outputs: &Map<String, Value>, output: &str, says: &str) -> Vec<LostName> {
+    let kinds = outputs.get(output).and_then(Value::as_object).into_iter().flatten();
+    let names = kinds.flat_map(|(kind, names)| {
+        names.as_array().into_iter().flatten().filter_map(Value::as_str).map(move |name| (kind, name))
+    });
+    names
+        .map(|(kind, name)| LostName {
+            step: step.id.clone(),
+            kind: kind.clone(),
+            name: name.to_owned(),
+            says: says.to_owned(),
+        })
+        .collect()
+}
+
+/// Counts of the manifest that came with the chosen backup.
+fn holds(chosen: &Map<String, Value>) -> Vec<(String, u64)> {
+    let manifest = chosen.get("backup").and_then(|backup| backup.get("manifest_data"));
+    let count = |field: &str| manifest?.get(field)?.get("count")?.as_u64();
+    let kinds = [
+        ("APIs", "apis"),
+        ("products", "products"),
+        ("subscriptions", "subscriptions"),
+        ("named values", "named_values"),
+    ];
+    kinds.into_iter().filter_map(|(kind, field)| Some((kind.to_owned(), count(field)?))).collect()
+}
+
+/// Whether the service that is left answered, if anybody asked.
+fn answers(plan: &Plan) -> Option<bool> {
+    let facts = plan.steps.iter().flat_map(|step| &step.probe.facts);
+    facts.filter(|fact| fact.name == "active.answers").find_map(|fact| fact.value.as_bool())
+}
+
+/// Resource id of the service whose backup is restored.
+fn active(plan: &Plan, arguments: &[Map<String, Value>]) -> Option<String> {
+    let searches = plan.steps.iter().zip(arguments).filter(|(step, _)| step.action == ActionKind::FindLatest);
+    let services = searches.filter_map(|(_, arguments)| arguments.get("service")?.as_str());
+    services.map(str::to_owned).find(|id| ResourceId::parse(id).is_ok())
+}
+
+/// Name of the service in an argument.
+fn of_argument(arguments: &Map<String, Value>, field: &str) -> String {
+    let id = arguments.get(field).and_then(Value::as_str).and_then(|id| ResourceId::parse(id).ok());
+    id.map_or_else(|| format!("the service in `{field}`"), |id| id.name().to_owned())
+}
