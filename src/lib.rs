@@ -25,6 +25,7 @@ pub mod azure;
 pub mod cli;
 pub mod clock;
 pub mod net;
+pub mod notify;
 pub mod plan;
 pub mod prove;
 pub mod report;

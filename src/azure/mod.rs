@@ -31,7 +31,7 @@ pub mod operation;
 mod paged;
 mod ready_token;
 mod refusal;
-mod retry_after;
+pub mod retry_after;
 pub mod storage;
 pub mod traffic_manager;
 

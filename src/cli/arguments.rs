@@ -63,6 +63,12 @@ pub enum Verb {
     Drills(DrillsArguments),
     /// Run drills, backups and readiness by themselves, at the times of a schedule file
     Schedule(super::schedule::ScheduleArguments),
+    /// Look whether the site's notifications have their secrets, and with --test tell everybody once
+    Notify {
+        /// Send a test to every receiver; an alarm that it opens is closed again at once
+        #[arg(long)]
+        test: bool,
+    },
     /// Go on with a run from wherever it stopped, or lift its pause
     Resume {
         run: String,

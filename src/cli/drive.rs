@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, history::MEASURED, others::others, world::Scene};
+use super::{Exit, Failure, Session, history::MEASURED, notify, others::others, world::Scene};
 use crate::{
     action::Context,
     prove::operator::simulated_operator,
@@ -59,7 +59,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let answers = who_answers(session, &state, &scene);
     let asks_here = session.machine.stdin_terminal && !session.json() && !operator && answers.is_some();
     let views = Views::start(session, &state, &scene, asks_here, next);
-    let mut observers: Vec<Observer> = vec![views.observer, asked.observer()];
+    let notifier = notify::start(session, &scene);
+    let mut observers: Vec<Observer> = vec![views.observer, asked.observer(), notifier.observer(next)];
     if operator {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
@@ -92,6 +93,7 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     if let Ok((state, _)) = &driven {
         print_summary(session, state, scene.clock.now(), scene.simulation.is_none());
     }
+    notify::finish(session, notifier).await;
     // Last: until here a signal means that somebody does not want to wait for what is still written.
     signals.abort();
     let (state, _journal) = driven?;

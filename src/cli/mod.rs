@@ -11,6 +11,7 @@ pub mod failure;
 pub mod history;
 mod identity;
 pub mod machine;
+pub mod notify;
 pub mod others;
 pub mod people;
 mod plan;
@@ -142,6 +143,7 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Runs => runtime()?.block_on(runs::runs(session)),
         Verb::Status { run, brief } => runtime()?.block_on(runs::status(session, &run, brief)),
         Verb::Schedule(arguments) => runtime()?.block_on(schedule::schedule(session, arguments)),
+        Verb::Notify { test } => runtime()?.block_on(notify::notify(session, test)),
         Verb::Handover { run } => runtime()?.block_on(runs::handover(session, &run)),
         Verb::Verify { run } if Path::new(&run).is_file() => saved::verify(session, Path::new(&run)),
         Verb::Report(arguments) => runtime()?.block_on(report::report(session, arguments)),

@@ -6,9 +6,10 @@ use std::{path::PathBuf, process::Stdio};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Exit, Failure, Session, check, drive::next_signal, print, world};
+use super::{Exit, Failure, Session, check, drive::next_signal, notify, print, world};
 use crate::{
     clock::Clock,
+    notify::News,
     schedule::{self, Job, Launch, Occurrence, Schedule, Told, Work},
     store::Store,
     style::moment,
@@ -40,6 +41,7 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
         return Err(world::no_site());
     }
     let store = world::store(session, None)?;
+    let notifier = notify::of_site(session)?;
     let starts = starts(session);
     let launch =
         Launch { start: |job, occurrence| start(starts.clone(), job, occurrence), runs: |run| runs(&store, run) };
@@ -52,10 +54,18 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
         }
         failed |= matches!(told, Told::StoreFailed { .. });
         say(session, &told);
+        if let Some(news) = News::of_schedule(&told, Clock::Wall.now(), &session.machine.user.host) {
+            notifier.tell(&news);
+        }
     };
     let clock = Clock::Wall;
     let by = session.machine.holder(clock.now());
     schedule::keep((&schedule, &store, &clock), &by, &launch, arguments.once, stopped(), &mut tell).await;
+    tokio::select! {
+        () = notify::finish(session, notifier) => {}
+        // Somebody does not want to wait for it.
+        _ = next_signal() => {}
+    }
     if failed && arguments.once {
         return Err(Failure::refused("the store could not be asked who has what is due", "type the command again"));
     }

@@ -5,6 +5,7 @@
 
 mod backups;
 mod names;
+mod receivers;
 mod rehearsals;
 mod rights;
 mod services;
@@ -32,12 +33,13 @@ pub struct Code {
 }
 
 /// Areas of the table, in the order of the reference.
-pub const AREAS: [(&str, &[Code]); 9] = [
+pub const AREAS: [(&str, &[Code]); 10] = [
     ("Services", services::CODES),
     ("Storage", storage::CODES),
     ("Backups", backups::CODES),
     ("Where runs are kept", state::CODES),
     ("Earlier runs and rehearsals", rehearsals::CODES),
+    ("Who is told", receivers::CODES),
     ("Names", names::CODES),
     ("Other switches of traffic", switches::CODES),
     ("Rights, locks and limits", rights::CODES),

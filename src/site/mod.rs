@@ -5,12 +5,14 @@
 mod approval;
 mod credential;
 mod location;
+mod notify;
 mod parse;
 mod state_credential;
 mod yaml;
 
 pub use approval::ApprovalRules;
 pub use location::{Bucket, Container, Location};
+pub use notify::{Form, Occasion, Receiver};
 pub use parse::{SiteFile, parse};
 pub use state_credential::{Aws, AwsKeys, Google, StateCredential};
 
@@ -39,6 +41,9 @@ pub struct Site {
     /// How approvals are signed, and whose signatures count; `None`: nobody's is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRules>,
+    /// Who is told what happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Receiver>,
     /// How often a runbook has to be rehearsed; `None`: nobody asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,

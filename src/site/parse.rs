@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     Cloud, Credential, Endpoints, Location, Rehearsal, Simulated, Site, SiteDns, StateCredential, approval,
-    credential::credential, state_credential::state_credential,
+    credential::credential, notify, state_credential::state_credential,
 };
 use crate::runbook::{
     Problem, Problems,
@@ -29,7 +29,7 @@ const SITE_KEYS: &[Key] = &[
     key("state", "where runs are kept: a directory or the URL of a container"),
     key("state_credential", "how to get at a container that runs are kept in"),
     key("approval", "how approvals are signed, and whose signatures count"),
-    key("notify", "who is told; an empty list"),
+    key("notify", "who is told what happens, for example `[{ kind: slack, url: { env: NAME } }]`"),
     key("rehearsal", "how often a runbook has to be rehearsed: `{ within: 90d }`"),
     key("parameters", "values for runbook parameters"),
     key("simulated", "clock of the simulator; written by `lifeboat sim`"),
@@ -130,11 +130,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
     });
     let dns = fields.get("dns").and_then(|node| dns(node, notebook)).unwrap_or_default();
     let (state, state_credential) = state(&fields, notebook);
-    if let Some(node) = fields.get("notify")
-        && fields::list(node, notebook).is_some_and(|items| !items.is_empty())
-    {
-        notebook.add(node.span, mistake::notify_not_supported());
-    }
+    let notify = fields.get("notify").map(|node| notify::notify(node, notebook)).unwrap_or_default();
     let approval = fields.get("approval").and_then(|node| approval::approval(node, notebook));
     let rehearsal = fields.get("rehearsal").and_then(|node| rehearsal(node, notebook));
     let parameters = fields.get("parameters").map(|node| parameters(node, notebook)).unwrap_or_default();
@@ -159,6 +155,7 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         state,
         state_credential,
         approval,
+        notify,
         rehearsal,
         parameters,
         simulated,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{ApprovalRules, Aws, Cloud, Credential, Google, SecretReference, Site, StateCredential};
+use super::{ApprovalRules, Aws, Cloud, Credential, Google, Receiver, SecretReference, Site, StateCredential};
 
 impl Site {
     /// A site file. `ca_file`: where the caller writes `ca_certificates`, if there are any.
@@ -33,7 +33,8 @@ impl Site {
             rules.insert("trusted".to_owned(), json!(trusted));
             line("approval", &Value::from(rules));
         }
-        line("notify", &json!([]));
+        let notify: Vec<Value> = self.notify.iter().map(Receiver::to_json).collect();
+        line("notify", &json!(notify));
         if let Some(rehearsal) = &self.rehearsal {
             line("rehearsal", &json!(rehearsal));
         }
@@ -182,6 +183,12 @@ mod tests {
                 "version: 1\ncredential: {{ azure-cli: {{}} }}\nstate: {state}\nstate_credential: {credential}\n"
             ));
         }
+        round_trip(
+            "version: 1\ncredential: { azure-cli: {} }\nnotify:\n- { kind: webhook, url: { env: U }, token: { file: t } }\n\
+             - { kind: slack, url: { file: s }, on: [finished, in-doubt], deadline: 1m30s }\n\
+             - { kind: teams, url: { env: T } }\n- { kind: pagerduty, routing_key: { env: K } }\n\
+             - { kind: pagerduty, routing_key: { env: K }, url: { env: U } }\n",
+        );
         round_trip(
             "version: 1\ncloud: custom\ncredential: { simulated: {} }\n\
              endpoints: { resource_manager: \"http://127.0.0.1:8080/\", blob: \"http://127.0.0.1:1/{account}\" }\n\

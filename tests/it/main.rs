@@ -19,6 +19,7 @@ mod hands;
 mod harness;
 mod journal;
 mod net;
+mod notify;
 mod over_live;
 mod overrides;
 mod planned;

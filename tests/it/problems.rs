@@ -265,7 +265,37 @@ fn site_cases() -> Vec<(Code, &'static str)> {
             Code::BadTimestamp,
             "version: 1\ncredential: { azure-cli: {} }\nsimulated: { anchor: ▸yesterday, since: 2026-01-31T12:00:00Z, speed: 60 }",
         ),
-        (Code::NotifyNotSupported, "version: 1\ncredential: { azure-cli: {} }\nnotify: ▸[ops@contoso.com]"),
+        (Code::WrongType, "version: 1\ncredential: { azure-cli: {} }\nnotify: [▸ops@contoso.com]"),
+        (
+            Code::InlineSecret,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: slack, url: ▸https://hooks.example.com/hunter2 }]",
+        ),
+        (
+            Code::InlineSecret,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: pagerduty, routing_key: ▸hunter2 }]",
+        ),
+        (Code::MissingKey, "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ ▸url: { env: U } }]"),
+        (
+            Code::MissingKey,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ ▸kind: pagerduty, url: { env: U } }]",
+        ),
+        (
+            Code::UnknownKey,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: slack, url: { env: U }, ▸token: { env: T } }]",
+        ),
+        (Code::UnknownValue, "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: ▸slak, url: { env: U } }]"),
+        (
+            Code::UnknownValue,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, on: [▸step-fails] }]",
+        ),
+        (
+            Code::EmptyValue,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, on: ▸[] }]",
+        ),
+        (
+            Code::OutOfRange,
+            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, deadline: ▸1h }]",
+        ),
         (Code::UnknownKey, "version: 1\ncredential: { azure-cli: {} }\n▸pasword: hunter2"),
         (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸https://stdr.blob.core.windows.net"),
         (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸ftp://contoso/runs"),

@@ -15,6 +15,7 @@ mod groups;
 mod locks;
 mod names;
 mod observe;
+mod receivers;
 mod resemblance;
 mod rights;
 mod roles;

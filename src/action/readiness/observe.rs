@@ -12,6 +12,7 @@ use super::{
     groups::{self, SeenGroup},
     locks, names,
     names::SeenZone,
+    receivers,
     resemblance::{self, Known},
     rights::{self, SeenRights},
     services::{self, SeenService, SeenStandby},
@@ -33,6 +34,7 @@ pub struct Observed {
     rights: Vec<SeenRights>,
     locks: Vec<Finding>,
     state: Option<SeenState>,
+    receivers: Vec<Finding>,
 }
 
 /// Reads only. Cancel safe.
@@ -52,7 +54,8 @@ pub async fn observe(subjects: &Subjects, context: &Context) -> Observed {
         locks::look(asker, subjects),
         state::observe(asker, subjects),
     );
-    Observed { standbys, actives, accounts, zones, groups, rights, locks, state }
+    let receivers = receivers::look(context);
+    Observed { standbys, actives, accounts, zones, groups, rights, locks, state, receivers }
 }
 
 /// What stands in the way, told once. `probed`: what the steps' own probes gave.
@@ -88,6 +91,7 @@ pub fn judge(
             .flat_map(|account| storage::judge(account, (region, subjects.access.as_deref()), &backups, now)),
     );
     findings.extend(observed.state.iter().flat_map(|state| state::judge(state, region, &observed.accounts, now)));
+    findings.extend(observed.receivers.iter().cloned());
     findings.extend(groups::judge(&observed.groups, region));
     findings.extend(observed.zones.iter().filter_map(names::judge_delegation));
     findings.extend(names::judge_ttl(probed, rto, now));

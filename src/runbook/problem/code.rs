@@ -88,7 +88,6 @@ codes! {
     PlainHttp = "plain-http",
     BadAddress = "bad-address",
     BadTimestamp = "bad-timestamp",
-    NotifyNotSupported = "notify-not-supported",
     BadCertificate = "bad-certificate",
     BadPublicKey = "bad-public-key",
     BadState = "bad-state",

@@ -436,11 +436,6 @@ pub fn bad_timestamp(found: &str) -> Problem {
     Problem::new(Code::BadTimestamp, message, "write it as `2026-01-31T12:00:00Z`")
 }
 
-pub fn notify_not_supported() -> Problem {
-    let message = "notifications are not supported yet by this version";
-    Problem::new(Code::NotifyNotSupported, message, "write `notify: []`, or remove it")
-}
-
 pub fn bad_certificate(file: &str) -> Problem {
     let message = format!("{} holds no certificate in PEM form", quote(file));
     let help = "name a file with `-----BEGIN CERTIFICATE-----`; convert DER with `openssl x509 -inform der`";

@@ -60,6 +60,7 @@ pub fn plan(steps: Vec<PlannedStep>) -> Arc<Plan> {
         state: None,
         state_credential: None,
         approval: None,
+        notify: Vec::new(),
         rehearsal: None,
         parameters: BTreeMap::new(),
         simulated: None,

@@ -1,13 +1,13 @@
 //! The table of codes against the scenarios, the source and the reference.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 
 use lifeboat::{
     action::{Context, Others},
     azure::Environment,
     plan,
     runbook::{Mode, bind},
-    site::{Credential, Location, Rehearsal, SecretReference, Site, StateCredential},
+    site::{Credential, Form, Location, Receiver, Rehearsal, SecretReference, Site, StateCredential},
 };
 
 use super::*;
@@ -125,6 +125,7 @@ async fn plan_of(row: &Code) -> Plan {
             };
             return before(&stage, plan::History { leftovers: vec![left], ..plan::History::none() }).await;
         }
+        "notify-secret-missing" => return with_receivers(&stage).await,
         "record-apex" => return with_record(&stage, "@").await,
         code if code.starts_with("state-") => return with_state(&stage, code).await,
         _ => {}
@@ -167,6 +168,23 @@ async fn without_a_token(stage: &Stage) -> Plan {
     site.credential = Credential::Token(SecretReference::Env("NO_SUCH_TOKEN".to_owned()));
     let context = Context::simulated(stage.world.clone(), Arc::new(site), stage.clock.clone(), std::env::temp_dir());
     planned(stage, context.unwrap()).await
+}
+
+/// The same site, telling somebody whose URL is there and somebody whose URL is not.
+async fn with_receivers(stage: &Stage) -> Plan {
+    let slack = |name: &str| Receiver {
+        form: Form::Slack { url: SecretReference::Env(name.to_owned()) },
+        on: BTreeSet::new(),
+        deadline: Duration::from_secs(30),
+    };
+    let site = Site { notify: vec![slack("SET"), slack("NOT_SET")], ..stage.world.site() };
+    let context =
+        Context::simulated(stage.world.clone(), Arc::new(site), stage.clock.clone(), std::env::temp_dir()).unwrap();
+    let environment = Environment::of([("SET".to_owned(), "https://hooks.example.com/hunter2".to_owned())]);
+    let plan = planned(stage, Context { environment, ..context }).await;
+    let told: Vec<_> = plan.findings.iter().filter(|finding| finding.code == "notify-secret-missing").collect();
+    assert!(told.len() == 1 && told[0].message.starts_with("notification 2 (slack)"), "{told:#?}");
+    plan
 }
 
 /// The same site with its runs elsewhere.

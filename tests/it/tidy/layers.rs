@@ -4,6 +4,8 @@ use super::source::{Source, sources};
 
 /// Modules that only compute: what they are given is all they know.
 const PURE: &[&str] = &[
+    "notify::news",
+    "notify::payload",
     "runbook",
     "site",
     "style",
@@ -66,6 +68,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("sim", &["action", "cli", "plan", "prove", "report", "run", "store"]),
     ("report", &["action", "azure", "cli", "net", "prove", "sim", "store"]),
     ("prove", &["cli"]),
+    ("notify", &["action", "cli", "plan", "prove", "report", "sim", "store"]),
     ("schedule", &["action", "azure", "cli", "net", "plan", "prove", "report", "sim", "site", "style"]),
 ];
 
@@ -152,6 +155,15 @@ fn only_the_command_line_knows_the_command_line() {
     assert_eq!(named().iter().find(outside), None);
     // The binary is one call.
     assert!(super::source::read(std::path::Path::new("src/main.rs")).lines().count() <= 10);
+}
+
+/// Whatever else somebody is told never depends on it.
+#[test]
+fn only_the_command_line_knows_who_is_told() {
+    let outside = |(_, module, named): &&(String, String, String)| {
+        !is_within(module, "cli") && !is_within(module, "notify") && is_within(named, "notify")
+    };
+    assert_eq!(named().iter().find(outside), None);
 }
 
 /// A rule that names nothing holds of nothing.

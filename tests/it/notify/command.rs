@@ -1,0 +1,119 @@
+//! The real program: a drill that tells everybody, a schedule, and `lifeboat notify`.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::SECRET;
+use crate::{
+    harness::FLAGSHIP,
+    net::server::{Server, answer},
+    process::{SPEED, Simulator, output, text},
+};
+
+const KINDS: [&str; 4] = ["webhook", "slack", "teams", "pagerduty"];
+
+/// The simulator's site, and who is told.
+fn tell(simulator: &Simulator, more: &str) {
+    let path = simulator.path("site.yaml");
+    let site = std::fs::read_to_string(&path).unwrap();
+    let entries = KINDS.map(|kind| {
+        let key = if kind == "pagerduty" { ", routing_key: { env: KEY }" } else { "" };
+        format!("{{ kind: {kind}, url: {{ env: URL_{kind} }}{key} }}")
+    });
+    let told = format!("notify: [{}{more}]", entries.join(", "));
+    assert!(site.contains("notify: []"));
+    std::fs::write(path, site.replace("notify: []", &told)).unwrap();
+}
+
+fn with_secrets<'a>(command: &'a mut Command, server: &Server) -> &'a mut Command {
+    for kind in KINDS {
+        command.env(format!("URL_{kind}"), format!("{}/{kind}/{SECRET}", server.url()));
+    }
+    command.env("KEY", format!("key-{SECRET}"))
+}
+
+/// Bodies that came to the receiver of that kind.
+fn bodies(server: &Server, kind: &str) -> Vec<Value> {
+    let start = format!("/{kind}/");
+    let of_kind = server.seen().into_iter().filter(|seen| seen.target.starts_with(&start));
+    of_kind.map(|seen| serde_json::from_str(&seen.body).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_drill_tells_everybody_and_shows_no_secret() {
+    let server = Server::script(vec![answer(200, "ok")]).await;
+    let simulator = Simulator::start(SPEED, Some("restore_duration: 4m\nregion: alive\n"));
+    tell(&simulator, ", { kind: slack, url: { env: NOWHERE } }");
+    let mut drill = simulator.lifeboat(&["drill", FLAGSHIP, "--yes", "--run-id", "told"]);
+    drill
+        .arg("--site")
+        .arg(simulator.path("site.yaml"))
+        .args(["--log", "lifeboat=trace,reqwest=trace,hyper_util=trace"]);
+    let output = output(with_secrets(&mut drill, &server));
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let types: Vec<Value> = bodies(&server, "webhook").into_iter().map(|body| body["type"].clone()).collect();
+    assert_eq!(types, ["lifeboat.started", "lifeboat.finished"]);
+    assert_eq!((bodies(&server, "slack").len(), bodies(&server, "teams").len()), (2, 2));
+    let closed = bodies(&server, "pagerduty");
+    assert_eq!(closed.len(), 1, "{closed:?}");
+    assert_eq!((&closed[0]["event_action"], &closed[0]["dedup_key"]), (&"resolve".into(), &"told".into()));
+    assert!(shown.contains("notification 5 (slack): 2 of 2 could not be delivered: its URL is not in the environment"));
+    assert!(!shown.contains(SECRET), "a secret is shown");
+    let journal = output_of(&simulator, &["report", "told", "--format", "json"]);
+    assert!(!journal.contains(SECRET) && journal.contains("told"), "{journal}");
+}
+
+fn output_of(simulator: &Simulator, arguments: &[&str]) -> String {
+    text(&output(&mut simulator.lifeboat(arguments)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn it_can_be_tried_on_a_calm_day() {
+    let server = Server::script(vec![answer(202, "")]).await;
+    let simulator = Simulator::start(SPEED, None);
+    tell(&simulator, "");
+    let site = simulator.path("site.yaml");
+    let notify = |more: &[&str]| {
+        let mut command = simulator.lifeboat(&["notify"]);
+        command.arg("--site").arg(&site).args(more);
+        command
+    };
+    let look = output(&mut notify(&[]));
+    assert_eq!(look.status.code(), Some(4), "{}", text(&look));
+    assert!(text(&look).contains("set the variable URL_teams"), "{}", text(&look));
+    let look = output(with_secrets(&mut notify(&[]), &server));
+    assert_eq!((look.status.code(), server.seen().len()), (Some(0), 0), "{}", text(&look));
+    let sent = output(with_secrets(&mut notify(&["--test", "--output", "json"]), &server));
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent));
+    let shown: Value = serde_json::from_slice(&sent.stdout).unwrap();
+    assert_eq!((shown["receivers"].as_array().unwrap().len(), &shown["tested"]), (4, &true.into()));
+    assert_eq!(KINDS.map(|kind| bodies(&server, kind).len()), [1, 1, 1, 2]);
+    let actions: Vec<Value> = bodies(&server, "pagerduty").iter().map(|body| body["event_action"].clone()).collect();
+    assert_eq!(actions, ["trigger", "resolve"]);
+    assert!(!text(&sent).contains(SECRET));
+    let gone = output(notify(&["--test"]).env("URL_slack", format!("{}/slack/x", server.url())));
+    assert_eq!(gone.status.code(), Some(1), "{}", text(&gone));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_schedule_tells_which_job_ended_badly() {
+    let server = Server::script(vec![answer(200, "")]).await;
+    let simulator = Simulator::start(SPEED, None);
+    tell(&simulator, "");
+    let path = simulator.path("schedule.yaml");
+    let job = format!(
+        "{{ id: ready, cron: \"0 * * * *\", window: 2h, do: {{ readiness: {{ runbook: {FLAGSHIP}, mode: planned }} }} }}"
+    );
+    std::fs::write(&path, format!("version: 1\njobs:\n- {job}\n")).unwrap();
+    let mut schedule = simulator.lifeboat(&["schedule", path.to_str().unwrap(), "--once"]);
+    schedule.arg("--site").arg(simulator.path("site.yaml"));
+    let ended = output(with_secrets(&mut schedule, &server));
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended));
+    for kind in KINDS {
+        let told = bodies(&server, kind);
+        assert_eq!(told.len(), 1, "{kind}: {told:?}");
+        assert!(told[0].to_string().contains("job ready ended with exit code 4"), "{}", told[0]);
+    }
+}
