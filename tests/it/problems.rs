@@ -211,6 +211,22 @@ fn every_broken_runbook_has_its_one_problem_at_its_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
 
+/// Of a site file's `notify`.
+fn notify_cases() -> Vec<(Code, &'static str)> {
+    vec![
+        (Code::WrongType, "[▸ops@contoso.com]"),
+        (Code::InlineSecret, "[{ kind: slack, url: ▸https://hooks.example.com/hunter2 }]"),
+        (Code::InlineSecret, "[{ kind: pagerduty, routing_key: ▸hunter2 }]"),
+        (Code::MissingKey, "[{ ▸url: { env: U } }]"),
+        (Code::MissingKey, "[{ ▸kind: pagerduty, url: { env: U } }]"),
+        (Code::UnknownKey, "[{ kind: slack, url: { env: U }, ▸token: { env: T } }]"),
+        (Code::UnknownValue, "[{ kind: ▸slak, url: { env: U } }]"),
+        (Code::UnknownValue, "[{ kind: teams, url: { env: U }, on: [▸step-fails] }]"),
+        (Code::EmptyValue, "[{ kind: teams, url: { env: U }, on: ▸[] }]"),
+        (Code::OutOfRange, "[{ kind: teams, url: { env: U }, deadline: ▸1h }]"),
+    ]
+}
+
 fn site_cases() -> Vec<(Code, &'static str)> {
     vec![
         (
@@ -265,37 +281,6 @@ fn site_cases() -> Vec<(Code, &'static str)> {
             Code::BadTimestamp,
             "version: 1\ncredential: { azure-cli: {} }\nsimulated: { anchor: ▸yesterday, since: 2026-01-31T12:00:00Z, speed: 60 }",
         ),
-        (Code::WrongType, "version: 1\ncredential: { azure-cli: {} }\nnotify: [▸ops@contoso.com]"),
-        (
-            Code::InlineSecret,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: slack, url: ▸https://hooks.example.com/hunter2 }]",
-        ),
-        (
-            Code::InlineSecret,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: pagerduty, routing_key: ▸hunter2 }]",
-        ),
-        (Code::MissingKey, "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ ▸url: { env: U } }]"),
-        (
-            Code::MissingKey,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ ▸kind: pagerduty, url: { env: U } }]",
-        ),
-        (
-            Code::UnknownKey,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: slack, url: { env: U }, ▸token: { env: T } }]",
-        ),
-        (Code::UnknownValue, "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: ▸slak, url: { env: U } }]"),
-        (
-            Code::UnknownValue,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, on: [▸step-fails] }]",
-        ),
-        (
-            Code::EmptyValue,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, on: ▸[] }]",
-        ),
-        (
-            Code::OutOfRange,
-            "version: 1\ncredential: { azure-cli: {} }\nnotify: [{ kind: teams, url: { env: U }, deadline: ▸1h }]",
-        ),
         (Code::UnknownKey, "version: 1\ncredential: { azure-cli: {} }\n▸pasword: hunter2"),
         (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸https://stdr.blob.core.windows.net"),
         (Code::BadState, "version: 1\ncredential: { azure-cli: {} }\nstate: ▸ftp://contoso/runs"),
@@ -336,9 +321,11 @@ fn site_cases() -> Vec<(Code, &'static str)> {
 #[test]
 fn every_broken_site_file_has_its_one_problem_at_its_place_and_shows_no_line() {
     let mut wrong = Vec::new();
-    for (code, text) in site_cases() {
+    let notify = |(code, text)| (code, format!("version: 1\ncredential: {{ azure-cli: {{}} }}\nnotify: {text}"));
+    let of_sites = site_cases().into_iter().map(|(code, text)| (code, text.to_owned()));
+    for (code, text) in of_sites.chain(notify_cases().into_iter().map(notify)) {
         let (bytes, line, column) = unmarked(text.as_bytes());
-        let problems = site::parse("site.yaml", &bytes).expect_err(text);
+        let problems = site::parse("site.yaml", &bytes).expect_err(&text);
         let rendered = problems.render(false);
         assert!(!rendered.contains("hunter2"), "{rendered}");
         assert!(!problems.to_json().to_string().contains("hunter2"));
