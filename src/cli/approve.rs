@@ -3,26 +3,33 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
 
 use super::{
-    Exit, Failure, Session, arguments::ApproveArguments, check, identity::identify, people, print, run::not_the_one,
+    Exit, Failure, Session,
+    arguments::ApproveArguments,
+    check,
+    identity::{identify, signing_key},
+    people, print,
+    run::not_the_one,
     saved, world,
 };
 use crate::{
-    azure::read_text,
     run::{
         Person, State,
-        approval::{self, Approval, Key, Scope},
+        approval::{self, Approval, Scope},
         request::Request,
     },
     runbook::StepId,
     site::Site,
     store::write_private,
+    style::moment,
 };
 
 /// Clocks of two machines may differ by so much before an approval is called one of the future.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// A yes to a plan without an end, when nobody says for how long.
+const LASTS: SignedDuration = SignedDuration::from_hours(24);
 
 pub async fn approve(session: &Session, arguments: ApproveArguments) -> Result<Exit, Failure> {
     match &arguments.out {
@@ -54,9 +61,22 @@ async fn approve_plan(session: &Session, arguments: &ApproveArguments, out: &Pat
     let now = world::clock(&plan.site).now();
     saved::refuse_expired(file, &saved, now)?;
     let site = rules(session, &plan.site)?;
-    let given = Given { plan: &plan.digest, scope, by: identify(session, &site).await, now };
-    let approval = given.write(session, &site, arguments)?;
-    approval.check_itself(&trusted(&plan.site)).map_err(|flaw| Failure::refused(flaw.to_string(), flaw.hint()))?;
+    let by = approver(session, &site, &plan.site).await;
+    let end = saved.valid_until.or_else(|| arguments.valid_for.is_none().then(|| now + LASTS));
+    let (comment, until) = (arguments.comment.clone(), until(now, arguments.valid_for, end));
+    let plain = Approval {
+        format: approval::FORMAT,
+        plan: plan.digest,
+        scope,
+        run: None,
+        by,
+        comment,
+        at: now,
+        until,
+        signature: None,
+    };
+    let approval = signed(session, &site, plain)?;
+    approval.check_itself(plan.site.trusted()).map_err(|flaw| Failure::refused(flaw.to_string(), flaw.hint()))?;
     let text = serde_json::to_string_pretty(&approval).expect("approvals have text keys") + "\n";
     write_private(out, text.as_bytes()).map_err(|error| {
         Failure::refused(format!("cannot write {}: {error}", out.display()), "name another file with --out")
@@ -66,7 +86,8 @@ async fn approve_plan(session: &Session, arguments: &ApproveArguments, out: &Pat
     }
     let how = if approval.signature.is_some() { "signed" } else { "not signed" };
     eprintln!("next: lifeboat run {} --approval {}", file.display(), out.display());
-    print(&format!("approved by {} ({how}): plan {}", approval.by.shown(), plan.digest))
+    let until = approval.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
+    print(&format!("approved by {} ({how}){until}: plan {}", approval.by.shown(), approval.plan))
 }
 
 /// A step of a run that asks, or what somebody did alone there.
@@ -89,11 +110,20 @@ async fn approve_run(session: &Session, arguments: &ApproveArguments) -> Result<
     let approval = match &arguments.approval {
         Some(file) => read(file)?,
         None => {
-            let mut by = identify(session, &site).await;
-            // One person plays everybody.
-            by.simulated = kept.is_simulated();
-            let given = Given { plan: &state.plan.digest, scope: Scope::Step(StepId::new(step)), by, now };
-            if over.is_some() { given.plain(arguments) } else { given.write(session, &site, arguments)? }
+            // In a simulation one person plays everybody.
+            let by = Person { simulated: kept.is_simulated(), ..approver(session, &site, &state.plan.site).await };
+            let plain = Approval {
+                format: approval::FORMAT,
+                plan: state.plan.digest.clone(),
+                scope: Scope::Step(StepId::new(step)),
+                run: Some(state.run.clone()),
+                by,
+                comment: arguments.comment.clone(),
+                at: now,
+                until: until(now, arguments.valid_for, None),
+                signature: None,
+            };
+            if over.is_some() { plain } else { signed(session, &site, plain)? }
         }
     };
     refuse_ended(&approval, now)?;
@@ -114,10 +144,10 @@ fn word(state: &State, step: &str, alone: bool) -> &'static str {
     }
 }
 
-/// Reads an approval.
+/// Reads an approval that somebody hands in.
 pub fn read(file: &Path) -> Result<Approval, Failure> {
     let bytes = check::read(file, "approval")?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(&bytes).map(Approval::handed_in).map_err(|error| {
         Failure::refused(
             format!("{} is no approval: {error}", file.display()),
             "`lifeboat approve PLAN.json --out FILE` writes one",
@@ -140,42 +170,22 @@ fn rules(session: &Session, planned: &Site) -> Result<Site, Failure> {
     Ok(session.site()?.map_or_else(|| planned.clone(), |own| Site::clone(&own)))
 }
 
-fn trusted(site: &Site) -> std::collections::BTreeMap<String, String> {
-    site.approval.as_ref().map(|rules| rules.trusted.clone()).unwrap_or_default()
+/// Who approves. Another cloud than the plan's does not say who somebody is.
+async fn approver(session: &Session, site: &Site, planned: &Site) -> Person {
+    let by = identify(session, site).await;
+    Person { verified: by.verified && site.endpoints == planned.endpoints, ..by }
 }
 
-/// A yes before it is written.
-struct Given<'a> {
-    plan: &'a str,
-    scope: Scope,
-    by: Person,
-    now: Timestamp,
+/// Until when a yes counts: as long as it was said to, and no longer than what it is for.
+fn until(now: Timestamp, valid_for: Option<Duration>, end: Option<Timestamp>) -> Option<Timestamp> {
+    let lasts = valid_for.map(|valid| now + SignedDuration::try_from(valid).unwrap_or(SignedDuration::MAX));
+    lasts.into_iter().chain(end).min()
 }
 
-impl Given<'_> {
-    fn plain(self, arguments: &ApproveArguments) -> Approval {
-        let lasts = |valid: Duration| self.now + SignedDuration::try_from(valid).unwrap_or(SignedDuration::MAX);
-        Approval {
-            format: approval::FORMAT,
-            plan: self.plan.to_owned(),
-            scope: self.scope,
-            by: self.by,
-            comment: arguments.comment.clone(),
-            at: self.now,
-            until: arguments.valid_for.map(lasts),
-            signature: None,
-        }
-    }
-
-    /// Signed, where the site names a key.
-    fn write(self, session: &Session, site: &Site, arguments: &ApproveArguments) -> Result<Approval, Failure> {
-        let plain = self.plain(arguments);
-        let Some(reference) = site.approval.as_ref().and_then(|rules| rules.key.as_ref()) else { return Ok(plain) };
-        let text = read_text(reference, &session.machine.environment, "the key that approvals are signed with")
-            .map_err(|error| Failure::refused(error.to_string(), error.hint.unwrap_or_default()))?;
-        let key = Key::of_pem(text.expose_secret()).map_err(|problem| {
-            Failure::refused(format!("the key that approvals are signed with: {problem}"), problem.hint())
-        })?;
-        Ok(plain.signed(&key))
-    }
+/// Signed, where the site names a key.
+fn signed(session: &Session, site: &Site, plain: Approval) -> Result<Approval, Failure> {
+    Ok(match signing_key(session, site)? {
+        Some(key) => plain.signed(&key),
+        None => plain,
+    })
 }

@@ -350,7 +350,7 @@ pub struct ApproveArguments {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
-    /// For how long it counts, such as 4h [default: as long as the plan]
+    /// For how long it counts, such as 4h [default: as long as the plan or the run; 24h when the plan has no end]
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub valid_for: Option<Duration>,
     /// Write an approval of the plan to this file, for `lifeboat run PLAN --approval FILE`

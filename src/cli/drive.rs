@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Exit, Failure, Session, history::MEASURED, notify, others::others, world::Scene};
+use super::{Exit, Failure, Session, history::MEASURED, identity::identify, notify, others::others, world::Scene};
 use crate::{
     action::Context,
     prove::operator::simulated_operator,
@@ -56,8 +56,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let context = Arc::new(context(&scene, &state, store.clone()));
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
-    let answers = who_answers(session, &state, &scene);
-    let asks_here = session.machine.stdin_terminal && !session.json() && !operator && answers.is_some();
+    let asks_here =
+        session.machine.stdin_terminal && !session.json() && !operator && may_answer(session, &state, &scene);
     let views = Views::start(session, &state, &scene, asks_here, next);
     let notifier = notify::start(session, &scene);
     let mut observers: Vec<Observer> = vec![views.observer, asked.observer(), notifier.observer(next)];
@@ -67,9 +67,14 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
     let mut attendance = claim.attend(sender.clone());
     beating.end().await;
-    if let Some(by) = answers.filter(|_| asks_here) {
-        ask_at_terminal(asked, by, sender.clone());
-    }
+    // The token that tells who sits here may take long, and nothing waits for it.
+    let (site, simulated) = (Arc::clone(&state.plan), scene.simulation.is_some());
+    let answers = async {
+        if asks_here {
+            let by = Person { simulated, ..identify(session, &site.site).await };
+            ask_at_terminal(asked, by, sender.clone());
+        }
+    };
     let driver = Driver {
         claim: Some(claim.number),
         quiet_from: claim.quiet_from,
@@ -79,7 +84,14 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
         ..Driver::new(session.machine.user.clone(), std::process::id(), env!("CARGO_PKG_VERSION"))
     };
     note(&store, &state, Standing::of(&state, Some(true)), scene.clock.now()).await;
-    let driven = attendance.drive(engine::drive(state, journal, context, driver, directives, observers)).await;
+    let driven = {
+        let driving = attendance.drive(engine::drive(state, journal, context, driver, directives, observers));
+        let mut driving = std::pin::pin!(driving);
+        tokio::select! {
+            driven = &mut driving => driven,
+            () = answers => driving.await,
+        }
+    };
     if let Ok(Ok((state, _))) = &driven {
         note(&store, state, Standing::of(state, Some(false)), scene.clock.now()).await;
     }
@@ -100,15 +112,11 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     Ok(exit(&state, scene.clock.now()))
 }
 
-/// Who may answer approvals at this terminal: whoever drives, unless they started the run. In a simulation one person plays
+/// Whoever drives may answer approvals at this terminal, unless they started the run. In a simulation one person plays
 /// everybody. Nobody where an approval must be signed.
-fn who_answers(session: &Session, state: &State, scene: &Scene) -> Option<Person> {
-    let user = session.machine.user.clone();
-    if scene.simulation.is_some() {
-        return Some(Person { simulated: true, ..user });
-    }
-    let signs = state.plan.site.approval.as_ref().is_some_and(|rules| !rules.trusted.is_empty());
-    Some(user).filter(|user| !signs && !user.is_same(&state.by))
+fn may_answer(session: &Session, state: &State, scene: &Scene) -> bool {
+    let unsigned = state.plan.site.trusted().is_empty();
+    scene.simulation.is_some() || unsigned && !session.machine.user.is_same(&state.by)
 }
 
 /// The world as the actions of a run see it.

@@ -4,20 +4,36 @@
 
 use std::time::Duration;
 
-use super::{Session, world};
+use secrecy::ExposeSecret;
+
+use super::{Failure, Session, world};
 use crate::{
-    azure::{Account, AzureError},
+    azure::{Account, AzureError, read_text},
     clock::Clock,
-    run::Person,
+    run::{Person, approval::Key},
     site::{Credential, Site},
 };
 
 /// Longest for a token that only tells a name.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What approvals are signed with here; none: the site names no key.
+///
+/// # Errors
+/// It names one that cannot be used.
+pub fn signing_key(session: &Session, site: &Site) -> Result<Option<Key>, Failure> {
+    const WHAT: &str = "the key that approvals are signed with";
+    let Some(reference) = site.approval.as_ref().and_then(|rules| rules.key.as_ref()) else { return Ok(None) };
+    let text = read_text(reference, &session.machine.environment, WHAT)
+        .map_err(|error| Failure::refused(error.to_string(), error.hint.unwrap_or_default()))?;
+    let key = Key::of_pem(text.expose_secret());
+    key.map(Some).map_err(|problem| Failure::refused(format!("{WHAT}: {problem}"), problem.hint()))
+}
+
 /// Whoever uses this machine, with what the site's credential says of them.
 pub async fn identify(session: &Session, site: &Site) -> Person {
-    let user = session.machine.user.clone();
+    let key = signing_key(session, site).ok().flatten().map(|key| key.public());
+    let user = Person { key, ..session.machine.user.clone() };
     if site.credential == Credential::Simulated {
         return user;
     }

@@ -23,6 +23,7 @@ impl Machine {
         let environment = Environment::process();
         let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name));
         let user = Person {
+            key: None,
             name: name.filter(|name| !name.is_empty()).unwrap_or_else(user_id),
             host: host(&environment),
             verified: false,

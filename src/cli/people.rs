@@ -117,7 +117,7 @@ async fn record(session: &Session, store: Store, claim: &Claim, request: Request
     if is_over && !request.may_follow_the_end(&state) {
         return Err(refused(format!("run `{run}` is over")));
     }
-    let event = match respond(&state, request).map_err(refused)? {
+    let event = match respond(&state, Clock::Wall.now().max(state.last_event_at), request).map_err(refused)? {
         Response::Take(event) => event,
         Response::Look(inquiry) => {
             let scene = world::reopen(session, &state.plan, &claim.kept).await?;

@@ -56,7 +56,7 @@ async fn begin(session: &Session, arguments: RunArguments, operator_must_not_be:
     let with_people = !arguments.dry_run && !arguments.consent.yes;
     let force = arguments.force.as_deref();
     let bytes = check::read(&arguments.runbook, "runbook")?;
-    let (mut plan, scene, mut first) = if is_plan(&bytes) {
+    let (mut plan, scene, accepted) = if is_plan(&bytes) {
         let (file, place) = (&arguments.runbook, &RunArguments { mode, ..arguments.clone() });
         let reread = saved::reread(session, file, saved::read(file, &bytes)?, place, with_people).await?;
         (reread.plan, reread.scene, reread.accepted)
@@ -90,6 +90,7 @@ async fn begin(session: &Session, arguments: RunArguments, operator_must_not_be:
     let simulated = scene.simulation.is_some();
     let by = if simulated { session.machine.user.clone() } else { identify(session, &scene.site).await };
     not_the_one(&by, &plan.operator_must_not_be)?;
+    let mut first: Vec<Event> = accepted.into_iter().map(|accepted| accepted.event(&by)).collect();
     first.extend(saved::approvals(&plan, &by, scene.clock.now(), &arguments)?);
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
     let store = world::store(session, Some(&scene.site))?;

@@ -4,7 +4,7 @@ use super::{Exit, Failure, Session, print, world};
 use crate::{
     clock::Clock,
     report::{Process, Standing, Status, handover, runs as listing},
-    run::{State, journal::Loaded, request::asked},
+    run::{State, journal::Loaded, request::approvals_hold},
     store::{Heard, Kept, StoreError},
 };
 
@@ -128,23 +128,12 @@ pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
     ))
 }
 
-/// Every approval that the run has in a document: its plan, its signature, and the key that the plan's site trusts. How many
-/// are signed.
+/// How many are signed.
 fn verify_approvals(run: &str, state: &State) -> Result<usize, Failure> {
-    let asked = asked(state);
-    let offs = state.alone.iter().filter_map(|alone| alone.signed_off.as_ref()).map(|off| &off.approval);
-    let mut signed = 0;
-    for approval in state.filed.iter().map(|filed| &filed.approval).chain(offs) {
-        approval.check(asked, []).map_err(|flaw| {
-            Failure::refused(
-                format!(
-                    "the journal of `{run}` has an approval of {} that does not count: {flaw}",
-                    approval.by.shown()
-                ),
-                "somebody wrote it into the journal past lifeboat; find out who",
-            )
-        })?;
-        signed += usize::from(approval.signature.is_some());
-    }
-    Ok(signed)
+    approvals_hold(state).map_err(|(by, flaw)| {
+        Failure::refused(
+            format!("the journal of `{run}` has an approval of {} that does not count: {flaw}", by.shown()),
+            "somebody wrote it into the journal past lifeboat; find out who",
+        )
+    })
 }

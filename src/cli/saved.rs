@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Exit, Failure, Session, approve,
@@ -15,20 +15,26 @@ use super::{
     world::{self, Scene},
 };
 use crate::{
+    clock::Clock,
     plan::{
         Ingredients, Plan, Purpose,
         drift::{self, Drift},
+        facts::Fact,
         saved::{self as file, Saved, SavedProblem},
     },
+    report::Approved,
     run::{
         Event, Person,
-        approval::{Approval, Asked},
+        approval::{Approval, Asked, Flaw},
         journal::hex,
     },
     runbook::{self, Runbook},
     site::Site,
     style::moment,
 };
+
+/// A site that trusts no key.
+static NOBODY: BTreeMap<String, String> = BTreeMap::new();
 
 /// A plan in a file, held against its digest and its seal.
 pub fn read(path: &Path, text: &[u8]) -> Result<(Plan, Saved), Failure> {
@@ -65,8 +71,23 @@ fn anew(path: &Path, saved: &Saved) -> String {
 pub struct Reread {
     pub plan: Plan,
     pub scene: Scene,
-    /// What had moved and was accepted.
-    pub accepted: Vec<Event>,
+    /// What had moved and is accepted.
+    pub accepted: Vec<Accepted>,
+}
+
+/// A difference that whoever starts the run goes past.
+#[derive(Debug)]
+pub struct Accepted {
+    drift: Drift,
+    reason: String,
+    facts: Vec<Fact>,
+}
+
+impl Accepted {
+    pub fn event(self, by: &Person) -> Event {
+        let Self { drift, reason, facts } = self;
+        Event::DriftAccepted { drift, by: by.clone(), reason, facts }
+    }
 }
 
 /// Reads the world again for a plan that is to be run.
@@ -87,11 +108,9 @@ pub async fn reread(
     drifts.extend(drift::parameters(&plan.parameters, &values));
     let now = make(session, &runbook, &plan, &scene).await;
     drifts.extend(drift::between(&plan, &now));
-    let accepted = accept(session, path, &saved, &drifts, &now, arguments)?;
-    let (saved, site, findings) = (Some(Box::new(saved)), Site::clone(&scene.site), now.findings.clone());
-    // What is volatile is as fresh as can be, wherever the plan is the same.
-    let fresh = if now.digest == plan.digest { now } else { Plan { site, findings, ..plan } };
-    Ok(Reread { plan: Plan { saved, ..fresh }, scene, accepted })
+    let accepted = accept(path, &saved, drifts, &now, arguments)?;
+    let plan = Plan { saved: Some(Box::new(saved)), ..drift::as_saved(&plan, now) };
+    Ok(Reread { plan, scene, accepted })
 }
 
 /// The command line says nothing else than the plan.
@@ -167,13 +186,12 @@ async fn make(session: &Session, runbook: &Runbook, plan: &Plan, scene: &Scene) 
 
 /// Every difference is accepted by name, or nothing starts.
 fn accept(
-    session: &Session,
     path: &Path,
     saved: &Saved,
-    drifts: &[Drift],
+    drifts: Vec<Drift>,
     now: &Plan,
     arguments: &RunArguments,
-) -> Result<Vec<Event>, Failure> {
+) -> Result<Vec<Accepted>, Failure> {
     let accepted = |drift: &&Drift| drift.may_be_accepted() && arguments.accept_drift.contains(&drift.what);
     let open: Vec<Drift> = drifts.iter().filter(|drift| !accepted(drift)).cloned().collect();
     if !open.is_empty() {
@@ -197,22 +215,15 @@ fn accept(
             eprintln!("{name} has not moved; nothing is accepted for it");
         }
     }
-    let reason = match (&arguments.reason, drifts) {
-        (_, []) => return Ok(Vec::new()),
-        (reason, _) => super::reason(reason.as_deref().unwrap_or_default(), "--reason")?,
-    };
-    let by = &session.machine.user;
+    if drifts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reason = super::reason(arguments.reason.as_deref().unwrap_or_default(), "--reason")?;
     let facts = |drift: &Drift| {
         let step = now.steps.iter().find(|step| Some(&step.id) == drift.step.as_ref());
         step.map(|step| step.probe.facts.clone()).unwrap_or_default()
     };
-    let event = |drift: &Drift| Event::DriftAccepted {
-        drift: drift.clone(),
-        by: by.clone(),
-        reason: reason.clone(),
-        facts: facts(drift),
-    };
-    Ok(drifts.iter().map(event).collect())
+    Ok(drifts.into_iter().map(|drift| Accepted { facts: facts(&drift), reason: reason.clone(), drift }).collect())
 }
 
 /// The approvals that the command line names, each held against the plan, the clock, and those before it.
@@ -222,17 +233,19 @@ pub fn approvals(
     now: Timestamp,
     arguments: &RunArguments,
 ) -> Result<Vec<Event>, Failure> {
-    let nobody = BTreeMap::new();
-    let trusted = plan.site.approval.as_ref().map_or(&nobody, |rules| &rules.trusted);
-    let asked = Asked { plan: &plan.digest, trusted, starter: Some(starter) };
+    let asked =
+        Asked { plan: &plan.digest, run: None, simulated: false, trusted: plan.site.trusted(), starter: Some(starter) };
     let mut taken: Vec<Approval> = Vec::new();
     for path in &arguments.approval {
         let approval = approve::read(path)?;
         let flawed = |flaw: &dyn std::fmt::Display, hint: &str| {
             Failure::refused(format!("{}: {flaw}; nothing was started", path.display()), hint)
         };
-        let same_scope = taken.iter().filter(|earlier| earlier.scope == approval.scope);
-        approval.check(asked, same_scope).map_err(|flaw| flawed(&flaw, flaw.hint()))?;
+        approval.check(asked).map_err(|flaw| flawed(&flaw, flaw.hint()))?;
+        if taken.iter().any(|taken| approval.repeats(taken)) {
+            let flaw = Flaw::Twice(approval.by.shown().to_owned());
+            return Err(flawed(&flaw, flaw.hint()));
+        }
         approve::refuse_ended(&approval, now).map_err(|failure| flawed(&failure.message, &failure.hint))?;
         taken.push(approval);
     }
@@ -244,26 +257,31 @@ pub fn verify(session: &Session, path: &Path) -> Result<Exit, Failure> {
     let bytes = check::read(path, "file")?;
     let shown = path.display();
     let is_approval = serde_json::from_slice::<Value>(&bytes).is_ok_and(|value| value.get("scope").is_some());
-    let (what, digest, text) = if is_approval {
+    let (told, text, digest) = if is_approval {
         let approval = approve::read(path)?;
-        let trusted = session.site()?.and_then(|site| site.approval.clone()).unwrap_or_default().trusted;
-        approval.check_itself(&trusted).map_err(|flaw| Failure::refused(format!("{shown}: {flaw}"), flaw.hint()))?;
-        let signed = match (&approval.signature, approval.signer(&trusted)) {
-            (Some(_), Some(name)) => format!("signed with the key of {name}, and the signature fits"),
-            (Some(signature), None) => format!("the signature fits; no name for its key {} is known", signature.key),
-            (None, _) => "not signed: whoever can write the file can have written it".to_owned(),
+        let site = session.site()?;
+        let trusted = site.as_ref().map_or(&NOBODY, |site| site.trusted());
+        approval.check_itself(trusted).map_err(|flaw| Failure::refused(format!("{shown}: {flaw}"), flaw.hint()))?;
+        let told = Approved::of(&approval, trusted, None);
+        let signed = match &approval.signature {
+            Some(signature) => format!("the signature fits, of the key {}", signature.key),
+            None => "whoever can write the file can have written it".to_owned(),
         };
-        let until = approval.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
-        let text = format!("approved by {} at {}{until}; {signed}", approval.by.shown(), moment(approval.at));
-        ("approval", approval.plan, text)
+        let ended = if approval.has_ended(Clock::Wall.now()) { "; it has ended" } else { "" };
+        let run = approval.run.as_ref().map(|run| format!(" of run {run}")).unwrap_or_default();
+        let text = format!("{}{run}; {signed}{ended}", told.sentence());
+        (json!({ "approval": told, "signed": approval.signature.is_some() }), text, approval.plan)
     } else {
         let (plan, saved) = read(path, &bytes)?;
         let until = saved.valid_until.map(|until| format!("; valid until {}", moment(until))).unwrap_or_default();
-        ("plan", plan.digest, format!("its digest and its seal fit its content{until}"))
+        let text = format!("its digest and its seal fit its content{until}");
+        (json!({ "plan": text, "valid_until": saved.valid_until }), text, plan.digest)
     };
     if session.json() {
-        let verdict =
-            serde_json::json!({ "v": 1, "file": shown.to_string(), what: text, "plan_digest": digest, "intact": true });
+        let mut verdict = json!({ "v": 1, "file": shown.to_string(), "plan_digest": digest, "intact": true });
+        if let (Some(verdict), Value::Object(told)) = (verdict.as_object_mut(), told) {
+            verdict.extend(told);
+        }
         return super::print(&serde_json::to_string_pretty(&verdict).expect("text keys"));
     }
     super::print(&format!("{shown}: {text}\nplan {digest}"))

@@ -18,11 +18,13 @@ pub fn digest(plan: &Plan) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         forced: Option<DigestedForce<'a>>,
         endpoints: &'a crate::site::Endpoints,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        ca_certificates: &'a [String],
+        dns: &'a crate::site::SiteDns,
         parameters: &'a BTreeMap<String, Value>,
         steps: Vec<DigestedStep<'a>>,
         left_out: &'a [crate::runbook::StepId],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        trusted: Option<&'a BTreeMap<String, String>>,
+        trusted: &'a BTreeMap<String, String>,
     }
     /// Who and why, not from which machine.
     #[derive(Serialize)]
@@ -73,10 +75,12 @@ pub fn digest(plan: &Plan) -> String {
         mode: plan.mode,
         forced: plan.forced.as_ref().map(|Forced { by, reason }| DigestedForce { by: &by.name, reason }),
         endpoints: &plan.site.endpoints,
+        ca_certificates: &plan.site.ca_certificates,
+        dns: &plan.site.dns,
         parameters: &plan.parameters,
         steps,
         left_out: &plan.left_out,
-        trusted: plan.site.approval.as_ref().map(|approval| &approval.trusted),
+        trusted: plan.site.trusted(),
     };
     let bytes = serde_json::to_vec(&digested).expect("plans have text keys");
     crate::run::journal::hex(&bytes)

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Plan, PlannedStep, facts::Fact};
+use super::{
+    Plan, PlannedStep,
+    digest::digest,
+    facts::{Fact, Probe},
+};
 use crate::{
     runbook::StepId,
     style::{Style, fit, one_line},
@@ -33,9 +37,9 @@ impl Drift {
         Self { what: what.into(), step: None, was: was.into(), is: is.into() }
     }
 
-    /// A run may go on over it: another site, or another set of steps, is another plan.
+    /// A run may go on over it: with another site, other values or other steps it is another plan.
     pub fn may_be_accepted(&self) -> bool {
-        self.what != "plan" && !self.what.starts_with("site.")
+        self.what == "runbook" || self.step.is_some()
     }
 
     /// Three lines.
@@ -72,21 +76,44 @@ pub fn between(saved: &Plan, now: &Plan) -> Vec<Drift> {
     if saved.digest == now.digest {
         return Vec::new();
     }
-    let mut found = Vec::new();
-    let site = |name: &str, was: Value, is: Value| (was != is).then(|| Drift::new(format!("site.{name}"), was, is));
-    found.extend(site("endpoints", json!(saved.site.endpoints), json!(now.site.endpoints)));
-    let trusted = |plan: &Plan| json!(plan.site.approval.as_ref().map(|approval| &approval.trusted));
-    found.extend(site("approval.trusted", trusted(saved), trusted(now)));
+    let site = |name: &str, of: fn(&Plan) -> Value| {
+        let (was, is) = (of(saved), of(now));
+        (was != is).then(|| Drift::new(format!("site.{name}"), was, is))
+    };
+    let mut found: Vec<Drift> = [
+        site("endpoints", |plan| json!(plan.site.endpoints)),
+        site("tls.ca_file", |plan| json!(plan.site.ca_certificates)),
+        site("dns", |plan| json!(plan.site.dns)),
+        site("approval.trusted", |plan| json!(plan.site.trusted())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let same_site = found.is_empty();
     for was in &saved.steps {
         if let Some(is) = now.steps.iter().find(|step| step.id == was.id) {
             found.extend(step(was, is));
         }
     }
-    if found.is_empty() {
+    let else_made = digest(&as_saved(saved, now.clone()));
+    if same_site && else_made != saved.digest {
         // Another version of this program plans otherwise.
-        found.push(Drift::new("plan", saved.digest.as_str(), now.digest.as_str()));
+        found.push(Drift::new("plan", saved.digest.as_str(), else_made));
     }
     found
+}
+
+/// The plan that is run: as it is made now, and where a fact moved, with the facts and requests that were approved.
+pub fn as_saved(saved: &Plan, now: Plan) -> Plan {
+    let steps = now.steps.into_iter().map(|is| match saved.steps.iter().find(|was| was.id == is.id) {
+        Some(was) if !step(was, &is).is_empty() => {
+            let volatile = is.probe.facts.iter().filter(|fact| fact.volatile);
+            let facts = steady(was).chain(volatile).cloned().collect();
+            PlannedStep { probe: Probe { facts, requests: was.probe.requests.clone(), ..is.probe }, ..is }
+        }
+        Some(_) | None => is,
+    });
+    Plan { steps: steps.collect(), digest: saved.digest.clone(), ..now }
 }
 
 /// Parameters that are given otherwise now.

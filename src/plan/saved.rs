@@ -1,7 +1,9 @@
 //! Plans in files: sealed, so that whoever runs one runs what was read and approved. Pure.
 //!
 //! Resilient against: an edit of any value of the file (the seal), of what is planned (the digest too).
-//! Not resilient against: somebody who computes both anew; approvals, which name the digest, are.
+//! Not resilient against: somebody who computes both anew. Approvals are, for what the digest rests on, and each has an end of
+//! its own; the rest of the file (its end, its effects, its targets) is made anew when it is run, but for where runs are kept
+//! and how to sign in, for which whoever runs it names a site of their own.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -32,6 +32,7 @@ pub fn simulated_operator(clock: Clock, directives: mpsc::Sender<Directive>) -> 
                     verified: false,
                     simulated: true,
                     account: None,
+                    key: None,
                 };
                 let request = Request::Approve { step, by, comment: None };
                 let (answer, _) = oneshot::channel();

@@ -164,12 +164,13 @@ impl<'a> Shared<'a> {
         let take_over = claim.over.as_ref().map(|over| TakeOver { from: over.by.clone(), reason });
         let driver = Driver {
             claim: Some(claim.number),
+            quiet_from: claim.quiet_from,
             take_over,
             fences: Arc::new(fences),
             ..Driver::new(claim.holder.by.clone(), 1, env!("CARGO_PKG_VERSION"))
         };
         let context = Arc::new(self.stage.context(state.plan.longest_restore()));
-        let drive = engine::drive(state, journal, context, driver, directives, observers);
+        let drive = Box::pin(engine::drive(state, journal, context, driver, directives, observers));
         let driven = attendance.drive(drive).await;
         attendance.end().await;
         if let Ok(claim) = Arc::try_unwrap(claim) {

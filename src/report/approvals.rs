@@ -2,6 +2,8 @@
 //!
 //! A report with an open item is never green, whatever came of the run.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -27,6 +29,8 @@ pub struct Approved {
     pub by: String,
     /// An identity provider said who it is, or a key that the site trusts.
     pub verified: bool,
+    /// That it is somebody else than who began the run is known; else their users' names say so, and nothing more.
+    pub told_apart: bool,
     /// The simulator's stand-in, no person.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
@@ -48,11 +52,15 @@ pub struct OpenItem {
     pub step: StepId,
     /// Who went on alone.
     pub by: String,
+    /// How that is known: `unverified`.
+    pub identity: String,
     pub reason: String,
     pub at: Timestamp,
     /// None: it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_off_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_off_identity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_off_at: Option<Timestamp>,
 }
@@ -64,57 +72,79 @@ pub struct Accepted {
     pub was: Value,
     pub is: Value,
     pub by: String,
+    /// How that is known: `unverified`.
+    pub identity: String,
     pub reason: String,
     pub at: Timestamp,
 }
 
 /// Those that answered a step in the plan's order, then those that no step has asked for yet.
 pub fn approvals(state: &State) -> Vec<Approved> {
+    let (trusted, starter) = (state.plan.site.trusted(), Some(&state.by));
     let given = state.approvals().map(|(place, given)| {
         let step = state.planned(place).id.clone();
-        let one = Approved {
-            step: Some(step.clone()),
-            scope: Scope::Step(step),
-            by: who(&given.by),
-            verified: given.by.verified,
-            simulated: given.by.simulated,
-            signer: None,
-            signed: false,
-            comment: given.comment.clone(),
-            at: given.at,
-            until: None,
-        };
-        given.document.as_deref().map_or(one.clone(), |document| Approved { step: one.step, ..filed(state, document) })
+        match given.document.as_deref() {
+            Some(document) => Approved { step: Some(step), ..Approved::of(document, trusted, starter) },
+            None => Approved {
+                step: Some(step.clone()),
+                scope: Scope::Step(step),
+                by: who(&given.by),
+                verified: given.by.verified,
+                simulated: given.by.simulated,
+                told_apart: given.by.is_told_apart(&state.by),
+                signer: None,
+                signed: false,
+                comment: given.comment.clone(),
+                at: given.at,
+                until: None,
+            },
+        }
     });
     let waiting = state.filed.iter().filter(|filed| filed.used.is_empty());
-    given.chain(waiting.map(|waiting| filed(state, &waiting.approval))).collect()
+    given.chain(waiting.map(|waiting| Approved::of(&waiting.approval, trusted, starter))).collect()
 }
 
-fn filed(state: &State, document: &Approval) -> Approved {
-    let signer = state.plan.site.approval.as_ref().and_then(|rules| document.signer(&rules.trusted));
-    Approved {
-        step: None,
-        scope: document.scope.clone(),
-        by: who(&document.by),
-        verified: document.by.verified || signer.is_some(),
-        simulated: document.by.simulated,
-        signer: signer.map(str::to_owned),
-        signed: document.signature.is_some(),
-        comment: document.comment.clone(),
-        at: document.at,
-        until: document.until,
+impl Approved {
+    /// Of a document. `starter`: of its run, where there is one.
+    pub fn of(document: &Approval, trusted: &BTreeMap<String, String>, starter: Option<&Person>) -> Self {
+        let signer = document.signer(trusted);
+        let by = who(&document.by);
+        let by = match signer {
+            // The key counts; the name beside it is what its holder wrote there.
+            Some(signer) if !document.by.may_be_called(signer) => format!("{signer} (calls themselves {by})"),
+            Some(_) | None => by,
+        };
+        Self {
+            step: None,
+            scope: document.scope.clone(),
+            by,
+            verified: document.by.verified || signer.is_some(),
+            simulated: document.by.simulated,
+            told_apart: starter.is_none_or(|starter| document.person().is_told_apart(starter)),
+            signer: signer.map(str::to_owned),
+            signed: document.signature.is_some(),
+            comment: document.comment.clone(),
+            at: document.at,
+            until: document.until,
+        }
     }
 }
 
 /// What one person did alone, signed off since or not.
 pub fn done_alone(state: &State) -> Vec<OpenItem> {
-    let items = state.alone.iter().map(|alone| OpenItem {
-        step: state.planned(alone.place).id.clone(),
-        by: who(&alone.by),
-        reason: alone.reason.clone(),
-        at: alone.at,
-        signed_off_by: alone.signed_off.as_ref().map(|it| who(&it.approval.by)),
-        signed_off_at: alone.signed_off.as_ref().map(|it| it.at),
+    let items = state.alone.iter().map(|alone| {
+        let off = alone.signed_off.as_ref();
+        let other = off.map(|it| Approved::of(&it.approval, state.plan.site.trusted(), Some(&state.by)));
+        OpenItem {
+            step: state.planned(alone.place).id.clone(),
+            by: who(&alone.by),
+            identity: identity(&alone.by).to_owned(),
+            reason: alone.reason.clone(),
+            at: alone.at,
+            signed_off_identity: other.as_ref().map(Approved::identity),
+            signed_off_by: other.map(|it| it.by),
+            signed_off_at: off.map(|it| it.at),
+        }
     });
     items.collect()
 }
@@ -130,6 +160,7 @@ pub fn accepted_drift(state: &State) -> Vec<Accepted> {
         was: accepted.drift.was.clone(),
         is: accepted.drift.is.clone(),
         by: who(&accepted.by),
+        identity: identity(&accepted.by).to_owned(),
         reason: accepted.reason.clone(),
         at: accepted.at,
     });
@@ -141,13 +172,27 @@ pub(super) fn who(by: &Person) -> String {
     by.account.clone().unwrap_or_else(|| person(by))
 }
 
+/// How it is known who somebody is.
+pub(super) fn identity(by: &Person) -> &'static str {
+    match (by.simulated, by.verified) {
+        (true, _) => "simulated, no person",
+        (false, true) => "by the account of the access token",
+        (false, false) => "unverified",
+    }
+}
+
 impl Approved {
     /// How it is known who it was.
     pub fn identity(&self) -> String {
         match (&self.signer, self.signed, self.verified) {
             (Some(signer), _, _) => format!("signed with the key of {signer}"),
             (None, true, _) => "signed with a key that the site does not name".to_owned(),
-            (None, false, true) => "by the account of the access token".to_owned(),
+            (None, false, true) if self.told_apart => "by the account of the access token".to_owned(),
+            (None, false, true) => {
+                "by the account of the access token, where nothing but a user's name tells who began \
+                                    the run"
+                    .to_owned()
+            }
             (None, false, false) if self.simulated => "simulated, no person".to_owned(),
             (None, false, false) => "unverified".to_owned(),
         }
@@ -171,16 +216,19 @@ impl OpenItem {
     pub fn sentence(&self) -> String {
         let by = one_line(&self.by);
         if let (Some(other), Some(at)) = (&self.signed_off_by, self.signed_off_at) {
-            let other = one_line(other);
+            let known = self.signed_off_identity.as_deref().map(|it| format!(", {it}")).unwrap_or_default();
             return format!(
-                "step {} was approved by {by} alone, and signed off by {other} at {}",
+                "step {} was approved by {by} alone ({}), and signed off by {} at {}{known}",
                 self.step,
+                self.identity,
+                one_line(other),
                 moment(at)
             );
         }
         format!(
-            "open: step {} was approved by {by} alone at {}; somebody else must sign it off",
+            "open: step {} was approved by {by} alone ({}) at {}; somebody else must sign it off",
             self.step,
+            self.identity,
             moment(self.at)
         )
     }
@@ -190,9 +238,10 @@ impl Accepted {
     pub fn sentence(&self) -> String {
         let reason = one_line(&self.reason);
         format!(
-            "{} moved since the plan was saved: {} ran it all the same: \"{reason}\"",
+            "{} moved since the plan was saved: {} ({}) ran it all the same: \"{reason}\"",
             one_line(&self.what),
-            one_line(&self.by)
+            one_line(&self.by),
+            self.identity
         )
     }
 }

@@ -139,7 +139,7 @@ fn whole(seconds: f64) -> u64 {
 
 fn decision(state: &State, standing: Standing, now: Timestamp) -> String {
     match standing {
-        Standing::Driven | Standing::Unknown => asked(state).unwrap_or_else(|| coming(state, now)),
+        Standing::Driven | Standing::Unknown => asked(state, now).unwrap_or_else(|| coming(state, now)),
         Standing::Abandoned => "whoever is on call: resume the run, or give it up".to_owned(),
         Standing::Ended(Outcome::Failed) => {
             "whoever is on call: resume after a look at the error, or give up".to_owned()
@@ -161,13 +161,13 @@ fn decision(state: &State, standing: Standing, now: Timestamp) -> String {
 }
 
 /// The question that waits, and for whom.
-fn asked(state: &State) -> Option<String> {
+fn asked(state: &State, now: Timestamp) -> Option<String> {
     if let Some(hold) = &state.hold {
         return Some(format!("{} or whoever is on call lifts the pause", one_line(&person(&hold.by))));
     }
     let place = state.active.iter().copied().find(|place| state.planned(*place).action == ActionKind::Approval)?;
     let attempt = step::attempt(&state.steps[place].state)?;
-    let wanted = state.approvers_wanted(place).saturating_sub(state.steps[place].approvals.len());
+    let wanted = state.approvers_wanted(place).saturating_sub(state.counting(place, now).count());
     let who = if wanted > 1 { format!("{wanted} people") } else { "somebody".to_owned() };
     let (id, starter) = (&state.planned(place).id, one_line(&person(&state.by)));
     Some(format!("{who} other than {starter} approves `{id}`, until {}", time(attempt.deadline)))

@@ -196,15 +196,17 @@ fn decide_approval(state: &State, now: Timestamp, place: usize, record: &StepRec
         let outputs = Map::from_iter([("approved_by".to_owned(), json!(names))]);
         Some(Event::StepSucceeded { step: step.clone(), outputs, evidence })
     };
-    if let Some(alone) = state.open_items().find(|alone| alone.place == place) {
+    if record.alone
+        && let Some(alone) = state.alone.iter().rfind(|alone| alone.place == place)
+    {
         return succeeded(vec![alone.by.shown()], json!({ "override": { "by": alone.by, "reason": alone.reason } }));
     }
     if let Some(filed) = state.unused(place, now) {
-        let (by, comment) = (filed.approval.by.clone(), filed.approval.comment.clone());
+        let (by, comment) = (filed.approval.person(), filed.approval.comment.clone());
         return Some(Event::ApprovalGiven { step, by, comment });
     }
     let mut people: Vec<&Person> = Vec::new();
-    for given in record.approvals.iter().filter(|given| !given.has_ended(now)) {
+    for given in state.counting(place, now) {
         if !people.iter().any(|known| known.is_same(&given.by)) {
             people.push(&given.by);
         }
@@ -214,7 +216,7 @@ fn decide_approval(state: &State, now: Timestamp, place: usize, record: &StepRec
     }
     let mut names: Vec<&str> = people.iter().map(|by| by.shown()).collect();
     names.sort_unstable();
-    let approvals: Vec<&Person> = record.approvals.iter().map(|given| &given.by).collect();
+    let approvals: Vec<&Person> = state.counting(place, now).map(|given| &given.by).collect();
     succeeded(names, json!({ "approvals": approvals }))
 }
 

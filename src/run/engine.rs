@@ -503,7 +503,7 @@ impl Engine {
 
     fn directive(&mut self, directive: Directive) -> Result<(), EngineError> {
         let Directive { request, answer } = directive;
-        match respond(&self.state, request) {
+        match respond(&self.state, self.context.clock.now(), request) {
             Ok(Response::Take(event)) => {
                 self.answers.push(answer);
                 self.take(event)

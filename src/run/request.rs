@@ -1,7 +1,8 @@
 //! What people ask of a run, and whether it can be taken: the event that it comes to, or why not. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,7 +12,11 @@ use super::{
     inquiry::Inquiry,
     state::Alone,
 };
-use crate::runbook::{ActionKind, Effect, StepId};
+use crate::{
+    runbook::{ActionKind, Effect, StepId},
+    site::Credential,
+    style::moment,
+};
 
 /// What people ask of a running process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +114,7 @@ pub enum Response {
 }
 
 /// What a person's request comes to, or why it cannot be taken now.
-pub fn respond(state: &State, request: Request) -> Result<Response, String> {
+pub fn respond(state: &State, now: Timestamp, request: Request) -> Result<Response, String> {
     let waiting = |step: &StepId| -> Result<(), String> {
         let wanted = state.approvals_wanted();
         if wanted.contains_key(step) {
@@ -140,7 +145,7 @@ pub fn respond(state: &State, request: Request) -> Result<Response, String> {
         }
         Request::Approve { step, by, comment } => {
             waiting(&step)?;
-            may_approve(state, &step, &by)?;
+            may_approve(state, now, &step, &by)?;
             Event::ApprovalGiven { step, by, comment }
         }
         Request::Vouch { step, approval, over: Some(reason) } => {
@@ -154,7 +159,7 @@ pub fn respond(state: &State, request: Request) -> Result<Response, String> {
                 return Ok(Response::Take(Event::ApprovalSignedOff { step, approval }));
             }
             waiting(&step)?;
-            may_file(state, &step, &approval)?;
+            may_file(state, now, &step, &approval)?;
             Event::ApprovalFiled { approval }
         }
         Request::Refuse { step, by, comment } => {
@@ -166,52 +171,95 @@ pub fn respond(state: &State, request: Request) -> Result<Response, String> {
 }
 
 /// A yes without a document: never where the site asks for signatures.
-fn may_approve(state: &State, step: &StepId, by: &Person) -> Result<(), String> {
-    let flaw = |flaw: &Flaw| format!("{flaw}; {}", flaw.hint());
-    let trusted = trusted(state);
-    if !trusted.is_empty() {
-        return Err(flaw(&Flaw::Untrusted(trusted.keys().cloned().collect::<Vec<_>>().join(", "))));
+fn may_approve(state: &State, now: Timestamp, step: &StepId, by: &Person) -> Result<(), String> {
+    let asked = asked(state);
+    if !asked.trusted.is_empty() {
+        return Err(told(&Flaw::untrusted(asked.trusted)));
     }
-    if by.is_same(&state.by) && !by.simulated {
-        return Err(flaw(&Flaw::Starter(by.shown().to_owned())));
+    if by.simulated && !asked.simulated {
+        return Err(told(&Flaw::StandIn));
     }
-    let place = state.place(step).ok_or("no such step")?;
-    if state.steps[place].approvals.iter().any(|earlier| earlier.by.is_same(by)) {
-        return Err(format!("{} has approved step `{step}` already", by.shown()));
+    if asked.starter.is_some_and(|starter| by.is_same(starter)) {
+        return Err(told(&Flaw::Starter(by.shown().to_owned())));
+    }
+    is_new(state, now, step, by)
+}
+
+fn may_file(state: &State, now: Timestamp, step: &StepId, approval: &Approval) -> Result<(), String> {
+    counts_for(state, step, approval)?;
+    is_new(state, now, step, &approval.person())
+}
+
+/// Another person than whoever went on alone, and than whoever started the run; with this in view, not before it was done.
+fn may_sign_off(state: &State, alone: &Alone, approval: &Approval) -> Result<(), String> {
+    if approval.is_by(&alone.by, asked(state).trusted) {
+        return Err(format!("{} went on alone, and it is signed off by somebody else", alone.by.shown()));
+    }
+    counts_for(state, &state.planned(alone.place).id, approval)?;
+    if approval.at < alone.at {
+        return Err(format!(
+            "the approval was given at {}, before {} went on alone at {}; have it given anew: \
+             `lifeboat approve RUN STEP`",
+            moment(approval.at),
+            alone.by.shown(),
+            moment(alone.at)
+        ));
     }
     Ok(())
 }
 
-fn may_file(state: &State, step: &StepId, approval: &Approval) -> Result<(), String> {
+fn counts_for(state: &State, step: &StepId, approval: &Approval) -> Result<(), String> {
     if !approval.covers(step) {
-        return Err(format!("the approval is for another step than `{step}`"));
+        return Err(told(&Flaw::OtherStep(step.clone())));
     }
+    approval.check(asked(state)).map_err(|flaw| told(&flaw))
+}
+
+/// Nothing that this person has said to the step still counts.
+fn is_new(state: &State, now: Timestamp, step: &StepId, by: &Person) -> Result<(), String> {
     let place = state.place(step).ok_or("no such step")?;
-    let given = &state.steps[place].approvals;
-    if given.iter().any(|earlier| earlier.by.is_same(&approval.by)) {
-        return Err(format!("{} has approved step `{step}` already", approval.by.shown()));
+    if state.counting(place, now).any(|given| given.by.is_same(by)) {
+        return Err(told(&Flaw::Twice(by.shown().to_owned())));
     }
-    let earlier = given.iter().filter_map(|given| given.document.as_deref());
-    approval.check(asked(state), earlier).map_err(|flaw| format!("{flaw}; {}", flaw.hint()))
+    Ok(())
 }
 
-/// Another person than whoever went on alone, and than whoever started the run.
-fn may_sign_off(state: &State, alone: &Alone, approval: &Approval) -> Result<(), String> {
-    if approval.by.is_same(&alone.by) {
-        return Err(format!("{} went on alone, and it is signed off by somebody else", approval.by.shown()));
-    }
-    approval.check(asked(state), []).map_err(|flaw| format!("{flaw}; {}", flaw.hint()))
+fn told(flaw: &Flaw) -> String {
+    format!("{flaw}; {}", flaw.hint())
 }
 
-fn trusted(state: &State) -> &BTreeMap<String, String> {
-    static NOBODY: BTreeMap<String, String> = BTreeMap::new();
-    state.plan.site.approval.as_ref().map_or(&NOBODY, |approval| &approval.trusted)
-}
-
-/// What an approval of this run is held against. In a simulation nobody but one person may be there.
+/// What an approval of this run is held against. In a simulation one person plays everybody.
 pub fn asked(state: &State) -> Asked<'_> {
-    let starter = Some(&state.by).filter(|by| !by.simulated);
-    Asked { plan: &state.plan.digest, trusted: trusted(state), starter }
+    let site = &state.plan.site;
+    Asked {
+        plan: &state.plan.digest,
+        run: Some(&state.run),
+        simulated: site.credential == Credential::Simulated,
+        trusted: site.trusted(),
+        starter: Some(&state.by).filter(|by| !by.simulated),
+    }
+}
+
+/// Every approval that a run counted or may count still does: its plan, its run, its signature, and the key that the site
+/// trusts. How many are signed.
+///
+/// # Errors
+/// The first that does not: whose it is, and why.
+pub fn approvals_hold(state: &State) -> Result<usize, (&Person, String)> {
+    let asked = asked(state);
+    let mut given = state.approvals().map(|(_, given)| given);
+    if let Some(bare) = given.find(|given| given.document.is_none() && !asked.trusted.is_empty()) {
+        return Err((&bare.by, Flaw::untrusted(asked.trusted).to_string()));
+    }
+    let filed = || state.filed.iter().map(|filed| &filed.approval);
+    let offs = || state.alone.iter().filter_map(|alone| alone.signed_off.as_ref().map(|off| (alone, &off.approval)));
+    for approval in filed() {
+        approval.check(asked).map_err(|flaw| (&approval.by, flaw.to_string()))?;
+    }
+    for (alone, approval) in offs() {
+        may_sign_off(state, alone, approval).map_err(|flaw| (&approval.by, flaw))?;
+    }
+    Ok(filed().chain(offs().map(|(_, approval)| approval)).filter(|approval| approval.signature.is_some()).count())
 }
 
 fn may_be_paused(state: &State) -> Result<(), String> {

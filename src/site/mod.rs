@@ -185,6 +185,12 @@ pub struct SiteDns {
 }
 
 impl Site {
+    /// Whose keys count under an approval: name → public key. Empty: a signature is no condition.
+    pub fn trusted(&self) -> &BTreeMap<String, String> {
+        static NOBODY: BTreeMap<String, String> = BTreeMap::new();
+        self.approval.as_ref().map_or(&NOBODY, |rules| &rules.trusted)
+    }
+
     /// Its Azure is a simulated one, in this process or in another.
     pub fn is_simulated(&self) -> bool {
         self.simulated.is_some() || self.credential == Credential::Simulated

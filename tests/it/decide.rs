@@ -1,5 +1,6 @@
 //! The pure decision, rule by rule, without tokio: what starts, what is tried again, what is in doubt, how it ends.
 
+mod approvals;
 mod play;
 mod random;
 mod rules_after_a_crash;

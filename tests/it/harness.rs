@@ -150,7 +150,7 @@ impl Stage {
     pub async fn look_and_record(&self, request: Request, cut: Option<PowerCut>) -> Result<(), String> {
         let loaded = self.load().unwrap();
         let state = State::fold(loaded.records.iter().map(|record| (record.at, &record.event))).unwrap();
-        let event = match engine::respond(&state, request)? {
+        let event = match engine::respond(&state, self.clock.now(), request)? {
             Response::Take(event) => event,
             Response::Look(inquiry) => {
                 let place = inquiry.place(&state)?;

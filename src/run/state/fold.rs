@@ -134,6 +134,7 @@ impl State {
                 record.ended_at = None;
                 record.approvals.clear();
                 record.refusal = None;
+                record.alone = false;
                 record.failure = None;
             }
             self.index_step(place);
@@ -297,6 +298,7 @@ fn remember(record: &mut StepRecord, at: Timestamp, event: &Event, sent: impl Fn
             record.sent = Some(Box::new(sent(&intent.request)));
         }
         Event::StepNoted { message, until, .. } => record.note = Some((message.clone(), *until)),
+        Event::ApprovalOverridden { .. } => record.alone = true,
         Event::ApprovalRefused { by, comment, .. } => record.refusal = Some((by.clone(), comment.clone())),
         Event::StepFailed { error, retry_at: None, .. } => record.failure = Some(Box::new(error.clone())),
         Event::StepSettled { verdict, word: None, .. } => {
@@ -310,7 +312,6 @@ fn remember(record: &mut StepRecord, at: Timestamp, event: &Event, sent: impl Fn
         | Event::Confirmed { .. }
         | Event::ApprovalGiven { .. }
         | Event::ApprovalFiled { .. }
-        | Event::ApprovalOverridden { .. }
         | Event::ApprovalSignedOff { .. }
         | Event::DriftAccepted { .. }
         | Event::OperationAccepted { .. }

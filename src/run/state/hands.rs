@@ -53,6 +53,11 @@ impl State {
         self.alone.iter().filter(|alone| alone.signed_off.is_none())
     }
 
+    /// Every yes to a step that has not ended.
+    pub fn counting(&self, place: usize, now: Timestamp) -> impl Iterator<Item = &Given> {
+        self.steps[place].approvals.iter().filter(move |given| !given.has_ended(now))
+    }
+
     /// Every yes that a step was answered with, in the plan's order.
     pub fn approvals(&self) -> impl Iterator<Item = (usize, &Given)> {
         let steps = self.steps.iter().enumerate();
@@ -73,8 +78,8 @@ impl State {
     pub fn unused(&self, place: usize, now: Timestamp) -> Option<&Filed> {
         let step = &self.planned(place).id;
         let counts = |filed: &&Filed| {
-            let given = &self.steps[place].approvals;
-            let fresh = !given.iter().any(|given| given.by.is_same(&filed.approval.by));
+            let by = filed.approval.person();
+            let fresh = !self.counting(place, now).any(|given| given.by.is_same(&by));
             fresh && !filed.used.contains(&place) && filed.approval.covers(step) && !filed.approval.has_ended(now)
         };
         self.filed.iter().find(counts)
@@ -92,10 +97,9 @@ impl State {
     /// A yes: the document that it stands in, when there is one, is used up.
     pub(super) fn give(&mut self, at: Timestamp, place: usize, by: &Person, comment: Option<&String>) {
         let step = &self.plan.steps[place].id;
-        let document = self
-            .filed
-            .iter_mut()
-            .find(|filed| filed.approval.covers(step) && !filed.used.contains(&place) && filed.approval.by == *by);
+        let document = self.filed.iter_mut().find(|filed| {
+            filed.approval.covers(step) && !filed.used.contains(&place) && filed.approval.person() == *by
+        });
         let document = document.map(|filed| {
             filed.used.insert(place);
             filed.approval.clone()

@@ -190,6 +190,8 @@ pub struct StepRecord {
     /// What this asking was answered with, the oldest first.
     pub approvals: Vec<Given>,
     pub refusal: Option<(Person, Option<String>)>,
+    /// Somebody went past the approvals that it asks for.
+    pub alone: bool,
     /// A need on it is met: it succeeded, was skipped, or failed and is tolerated. Stays so when it is taken back.
     pub met: bool,
     /// Why it failed for good, also when it is taken back since; none once it starts anew.
@@ -244,6 +246,7 @@ impl Default for StepRecord {
             intended: None,
             approvals: Vec::new(),
             refusal: None,
+            alone: false,
             met: false,
             failure: None,
             order: None,

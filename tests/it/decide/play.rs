@@ -279,7 +279,7 @@ impl Play {
 
     /// Asks as the command line does; `seen` is what a look at the world says, where one is needed.
     pub fn ask(&mut self, request: Request, seen: Option<Verdict>) -> Result<(), String> {
-        let event = match respond(&self.state, request)? {
+        let event = match respond(&self.state, self.now, request)? {
             Response::Take(event) => event,
             Response::Look(inquiry) => {
                 let verdict = seen.expect("this request looks at the world");

@@ -1,19 +1,14 @@
 //! Approvals, stops and aborts.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use lifeboat::{
     plan::PlannedStep,
-    run::{
-        Disposition, Event, Outcome, Verdict,
-        approval::{self, Approval, Scope},
-        request::Request,
-    },
-    runbook::{ActionKind, Effect, OnFailure, Retry, StepId},
+    run::{Disposition, Outcome, Verdict},
+    runbook::{ActionKind, Effect, OnFailure, Retry},
 };
 
-use super::play::{Play, approval, plan, step};
-use crate::transitions::{at, person};
+use super::play::{Play, approval, step};
 
 #[test]
 fn an_approval_has_no_task_and_waits_until_its_deadline() {
@@ -223,78 +218,4 @@ fn what_may_not_be_skipped_says_why() {
     assert_eq!(play.told(), Vec::<String>::new());
     play.go_back();
     assert!(play.skip("later").unwrap_err().contains("way back"));
-}
-
-/// A yes to the plan of these tests, whose digest is empty.
-fn filed(by: &str, scope: Scope, until: Option<i64>) -> Event {
-    let approval = Approval {
-        format: approval::FORMAT,
-        plan: String::new(),
-        scope,
-        by: person(by),
-        comment: None,
-        at: at(0),
-        until: until.map(at),
-        signature: None,
-    };
-    Event::ApprovalFiled { approval: Arc::new(approval) }
-}
-
-#[test]
-fn an_approval_that_was_filed_before_counts_once_the_step_asks_and_while_it_lasts() {
-    let steps = || vec![step("first", &[]), approval("ask", &["first"], 2)];
-    let mut play = Play::new(plan(steps()));
-    for (by, scope, until) in [
-        ("ben", Scope::Plan, None),
-        ("ben", Scope::Step(StepId::new("ask")), None),
-        ("cleo", Scope::Step(StepId::new("first")), None),
-        ("dora", Scope::Plan, Some(100)),
-    ] {
-        play.take(filed(by, scope, until));
-    }
-    play.attach();
-    play.pass(200);
-    play.told();
-    play.succeed("first");
-    let told = play.told();
-    assert_eq!(
-        told,
-        ["done first", "start ask #1 until 800", "ben approves ask"],
-        "one person, and what has not ended"
-    );
-    play.approve("ask", "eve");
-    assert_eq!(play.told(), ["eve approves ask", "done ask", "ends succeeded"]);
-}
-
-#[test]
-fn an_approval_that_ends_while_others_are_awaited_counts_no_more() {
-    let mut play = Play::new(plan(vec![approval("ask", &[], 2)]));
-    play.take(filed("ben", Scope::Plan, Some(300)));
-    play.attach();
-    play.told();
-    play.pass(400);
-    play.approve("ask", "cleo");
-    assert_eq!(play.told(), ["cleo approves ask"]);
-    play.approve("ask", "dora");
-    assert_eq!(play.outcome(), Some(Outcome::Succeeded));
-}
-
-#[test]
-fn whoever_goes_on_alone_leaves_an_item_that_only_somebody_else_closes_even_after_the_end() {
-    let mut play = Play::start(vec![approval("ask", &[], 2)]);
-    let vouch = |by: &str, over: Option<&str>| {
-        let Event::ApprovalFiled { approval } = filed(by, Scope::Step(StepId::new("ask")), None) else {
-            unreachable!()
-        };
-        Request::Vouch { step: StepId::new("ask"), approval, over: over.map(str::to_owned) }
-    };
-    play.told();
-    assert!(play.ask(vouch("ann", None), None).unwrap_err().contains("ann started the run"));
-    play.ask(vouch("ann", Some("nobody answers")), None).unwrap();
-    assert_eq!(play.told(), ["ann goes past ask alone", "done ask", "ends succeeded"]);
-    assert_eq!(play.state.open_items().count(), 1);
-    assert!(play.ask(vouch("ann", None), None).is_err());
-    play.ask(vouch("ben", None), None).unwrap();
-    assert_eq!(play.state.open_items().count(), 0);
-    assert!(play.ask(vouch("cleo", None), None).unwrap_err().contains("does not wait for an approval"));
 }

@@ -115,6 +115,7 @@ fn signed_off_by(by: Person, tape: &Tape) -> Event {
         format: approval::FORMAT,
         plan: fixture::plan().digest,
         scope: Scope::Step(StepId::new("approve")),
+        run: None,
         by,
         comment: None,
         at: tape.now(),

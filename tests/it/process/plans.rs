@@ -1,5 +1,10 @@
 //! Saved plans and approvals through the binary: what moved, what was edited, what ended, and who may say yes.
 
+use lifeboat::{
+    plan::{Plan, digest::digest, saved},
+    runbook::Effect,
+};
+
 use super::*;
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
@@ -33,6 +38,15 @@ impl Simulator {
         let (code, said) = self.typed_by("ann", &arguments);
         assert_eq!(code, 0, "{said}");
         serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    }
+
+    /// Somebody who knows how the seal is made edits a plan.
+    fn edit_plan(&self, from: &str, to: &str, change: impl FnOnce(&mut Plan)) -> String {
+        let (mut plan, beside) = saved::read(&std::fs::read(self.path(from)).unwrap()).unwrap();
+        change(&mut plan);
+        plan.digest = digest(&plan);
+        std::fs::write(self.path(to), saved::write(&plan, beside)).unwrap();
+        self.file(to)
     }
 
     /// Somebody writes the record past lifeboat.
@@ -90,16 +104,34 @@ fn a_saved_plan_is_refused_when_the_record_was_changed_by_hand_and_run_when_that
     let (code, said) = simulator.typed_by("bob", &["approve", &file, "--out", &approval, "--comment", "seen"]);
     assert!(code == 0 && said.contains(digest), "{said}");
     let accepted = said_names(&three_names(&simulator, &run));
-    let mut arguments = run.to_vec();
-    for name in &accepted {
-        arguments.extend(["--accept-drift", name]);
-    }
-    arguments.extend(["--reason", "we moved it to the waiting page", "--approval", &approval]);
-    let (code, said) = simulator.typed_by("ann", &arguments);
+    let accepting = |file: &str| {
+        let run = ["run", file, "--site", &site, "--yes", "--run-id", "moved", "--approval", &approval];
+        let mut arguments = run.to_vec();
+        for name in &accepted {
+            arguments.extend(["--accept-drift", name]);
+        }
+        arguments.extend(["--reason", "we moved it to the waiting page"]);
+        simulator.typed_by("ann", &arguments)
+    };
+    // A second difference does not hide behind the first.
+    let propagated = |plan: &mut Plan| plan.steps.last_mut().unwrap().timeout *= 2;
+    let (code, said) = accepting(&simulator.edit_plan("plan.json", "longer.json", propagated));
+    assert!(code == 4 && said.contains("what: plan"), "{said}");
+    // What the digest does not hold is made anew: the run does not believe that the flip only reads.
+    let harmless = |plan: &mut Plan| {
+        for step in &mut plan.steps {
+            step.effect = Effect::ReadOnly;
+            step.probe.targets.clear();
+        }
+    };
+    let edited = simulator.edit_plan("plan.json", "plan.json", harmless);
+    let (code, said) = accepting(&edited);
     assert_eq!(code, 0, "{said}");
     assert_moved_once_more(&simulator);
     let seen = events(&simulator, "moved");
     assert_eq!(seen[0]["plan"]["digest"], digest, "the plan that was approved is the one that is run");
+    let flip = seen[0]["plan"]["steps"].as_array().unwrap().iter().find(|step| step["id"] == "flip").unwrap();
+    assert_eq!((flip["effect"].as_str(), flip["probe"]["targets"].as_array().unwrap().len()), (Some("reversible"), 1));
     let drift: Vec<&Value> = seen.iter().filter(|event| event["type"] == "drift-accepted").collect();
     assert_eq!(drift.len(), accepted.len());
     let given = seen.iter().find(|event| event["type"] == "approval-given").unwrap();
@@ -153,9 +185,17 @@ fn a_plan_that_was_edited_or_has_ended_or_whose_runbook_or_parameter_moved_is_re
     refused(&["verify", file.as_str()], "its seal does not fit");
     std::fs::write(&file, &whole).unwrap();
     assert_eq!(simulator.typed_by("ann", &["verify", &file]).0, 0);
+    // A yes outlives neither what it was said for nor the plan.
+    let approval = simulator.file("approval.json");
+    assert_eq!(simulator.typed_by("bob", &["approve", &file, "--out", &approval, "--valid-for", "30d"]).0, 0);
+    let read = |file: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap() };
+    assert_eq!(read(&approval)["until"], read(&file)["saved"]["valid_until"]);
 
     let parameter = [&run[..], &["--set", "record=www"]].concat();
     refused(&parameter, "what: parameters.record");
+    let accepted = [&parameter[..], &["--accept-drift", "parameters.record", "--reason", "it is www now"]].concat();
+    let said = refused(&accepted, "what: parameters.record");
+    assert!(!said.contains("or run it all the same"), "another value is another plan: {said}");
     std::fs::write(&runbook, std::fs::read_to_string(FLAGSHIP).unwrap() + "# later\n").unwrap();
     let said = refused(&run, "what: runbook");
     assert!(said.contains("--accept-drift runbook"), "{said}");
@@ -167,6 +207,24 @@ fn a_plan_that_was_edited_or_has_ended_or_whose_runbook_or_parameter_moved_is_re
 }
 
 #[test]
+fn a_drill_of_an_edited_plan_never_moves_the_production_name() {
+    let simulator = Simulator::start(SPEED, None);
+    let (site, drill) = (simulator.file("site.yaml"), simulator.file("drill.json"));
+    let made = ["plan", FLAGSHIP, "--mode", "drill", "--site", &site, "--out", &drill];
+    assert_eq!(simulator.typed_by("ann", &made).0, 0);
+    let edited = simulator.edit_plan("drill.json", "edited.json", |plan| {
+        plan.parameters.insert("record".to_owned(), "api".into());
+    });
+    let run = ["drill", &edited, "--site", &site, "--yes"];
+    let accepting = ["--accept-drift", "parameters.record", "--reason", "it is the same"];
+    for more in [&[][..], &accepting[..]] {
+        let (code, said) = simulator.typed_by("ann", &[&run[..], more].concat());
+        assert!(code == 4 && said.contains("what: parameters.record"), "{code}: {said}");
+    }
+    assert_eq!(simulator.count("PUT", "/CNAME/api?") + simulator.count("POST", "/restore?"), 0, "nothing was begun");
+}
+
+#[test]
 fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
     let simulator = Simulator::start(SPEED, None);
     let (key, wrong) = (simulator.file("key.pem"), simulator.file("other.pem"));
@@ -174,14 +232,16 @@ fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
     std::fs::write(&wrong, OTHER_KEY).unwrap();
     let trusted = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
     let rules = |key: &str| format!("approval: {{ key: {{ file: {key} }}, trusted: {{ bob: {trusted} }} }}\n");
-    let site = simulator.site_with("signed.yaml", &rules(&key));
+    let signing = simulator.site_with("signing.yaml", &rules(&key));
+    // Whoever runs has no key.
+    let site = simulator.site_with("signed.yaml", &format!("approval: {{ trusted: {{ bob: {trusted} }} }}\n"));
     let plan = simulator.plan("plan.json", &site, &[]);
     let other = simulator.plan("other.json", &site, &["--force", "another plan"]);
     assert_ne!(plan["digest"], other["digest"]);
     let file = |name: &str| simulator.file(name);
     let approve = |by: &str, plan: &str, out: &str, more: &[&str]| {
         let (plan, out) = (file(plan), file(out));
-        let arguments = [&["approve", &plan, "--out", &out, "--site", &site], more].concat();
+        let arguments = [&["approve", &plan, "--out", &out, "--site", &signing], more].concat();
         let (code, said) = simulator.typed_by(by, &arguments);
         assert_eq!(code, 0, "{said}");
     };
@@ -203,13 +263,19 @@ fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
     refused(&["own.json"], "ann started the run");
     approve("bob", "plan.json", "good.json", &["--comment", "seen"]);
     refused(&["good.json", "good.json"], "bob has approved already");
+    approve("carol", "plan.json", "carol.json", &["approve"]);
+    refused(&["good.json", "carol.json"], "carol has approved already");
+    let (code, said) = simulator
+        .typed_by("ann", &["run", &file("plan.json"), "--site", &signing, "--yes", "--approval", &file("carol.json")]);
+    assert!(code == 4 && said.contains("carol started the run"), "her own key: {said}");
     let forged = std::fs::read_to_string(file("good.json")).unwrap().replace("\"seen\"", "\"never seen\"");
     std::fs::write(file("forged.json"), forged).unwrap();
     refused(&["forged.json"], "the signature does not fit");
     let (code, said) = simulator.typed_by("ann", &["verify", &file("forged.json")]);
     assert!(code == 4 && said.contains("the signature does not fit"), "{said}");
     let (code, said) = simulator.typed_by("ann", &["verify", &file("good.json"), "--site", &site]);
-    assert!(code == 0 && said.contains("signed with the key of bob, and the signature fits"), "{said}");
+    assert!(code == 0 && said.contains("signed with the key of bob: seen; the signature fits"), "{said}");
+    assert!(said.contains("the whole plan approved by bob@") && said.contains(", until "), "{said}");
     let stranger = simulator.site_with("stranger.yaml", &rules(&wrong));
     let (plan, out) = (file("plan.json"), file("stranger.json"));
     let (code, said) = simulator.typed_by("eve", &["approve", &plan, "--out", &out, "--site", &stranger]);
@@ -223,6 +289,42 @@ fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
     assert_moved_once(&simulator);
     let (code, said) = simulator.typed_by("ann", &["verify", "signed"]);
     assert!(code == 0 && said.contains("1 of them signed"), "{said}");
+}
+
+#[test]
+fn an_unsigned_approval_says_nothing_of_itself_that_counts() {
+    let simulator = Simulator::start(SPEED, None);
+    let site = simulator.file("site.yaml");
+    simulator.plan("plan.json", &site, &[]);
+    let (plan, file) = (simulator.file("plan.json"), simulator.file("approval.json"));
+    let (code, said) = simulator.typed_by("bob", &["approve", &plan, "--out", &file, "--valid-for", "30d"]);
+    assert!(code == 0 && said.contains("until "), "{said}");
+    let whole: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let write = |by: Value| {
+        let mut edited = whole.clone();
+        let of = edited["by"].as_object_mut().unwrap();
+        of.extend(by.as_object().unwrap().clone());
+        std::fs::write(&file, edited.to_string()).unwrap();
+    };
+    let run = ["run", &plan, "--site", &site, "--yes", "--run-id", "unsigned", "--approval", &file];
+    write(serde_json::json!({ "name": "ann", "simulated": true }));
+    let (code, said) = simulator.typed_by("ann", &run);
+    assert!(code == 4 && said.contains("by the stand-in of a simulation"), "{said}");
+    write(serde_json::json!({ "name": "ann", "verified": true, "account": "cio@contoso.com" }));
+    let (code, said) = simulator.typed_by("ann", &run);
+    assert!(code == 4 && said.contains("cio@contoso.com started the run"), "{said}");
+    write(serde_json::json!({ "verified": true, "account": "cio@contoso.com" }));
+    let (code, said) = simulator.typed_by("ann", &run);
+    assert_eq!(code, 0, "{said}");
+    let status = output(&mut simulator.lifeboat(&["status", "unsigned", "--output", "json"]));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let approval = &status["approvals"][0];
+    assert_eq!((approval["by"].as_str(), approval["verified"].as_bool()), (Some("cio@contoso.com"), Some(false)));
+    let (code, said) = simulator.typed_by("ann", &["verify", &file]);
+    assert!(code == 0 && said.contains("unverified; whoever can write the file can have written it"), "{said}");
+    let told = output(&mut simulator.lifeboat(&["verify", &file, "--output", "json"]));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((told["signed"].as_bool(), told["approval"]["verified"].as_bool()), (Some(false), Some(false)));
 }
 
 #[test]
