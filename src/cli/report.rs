@@ -1,11 +1,11 @@
-//! `report RUN`, and `plan --report FILE`: the dossier in a form that somebody sends on.
+//! `report RUN`, `report PLAN.json`, and `plan --report FILE`: the dossier in a form that somebody sends on.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{Exit, Failure, Session, arguments::PlanArguments, check, history, print, runs, world};
+use super::{Exit, Failure, Session, arguments::PlanArguments, check, history, print, runs, saved, world};
 use crate::{
     action::permissions::{self, Needed, On},
     plan::{Plan, PlannedStep},
@@ -18,6 +18,7 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub struct ReportArguments {
+    /// The run; or a plan that `lifeboat plan --out` saved, with the approvals that it has
     pub run: String,
     /// Form of the report [default: as --out's ending says, else md]
     #[arg(long, value_enum)]
@@ -31,6 +32,9 @@ pub struct ReportArguments {
     /// A proof of the runbook to name as evidence, as `lifeboat prove --format json` wrote it
     #[arg(long, value_name = "FILE")]
     pub proof: Option<PathBuf>,
+    /// Of a saved plan: an approval that `lifeboat approve PLAN --out` wrote; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub approval: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,32 +49,64 @@ pub enum ReportForm {
     Servicenow,
 }
 
-/// The dossier of a run, over or not. Reads its journal and nothing else.
+/// The dossier of a run, over or not, or of a saved plan. Reads a file or a journal and nothing else.
 pub async fn report(session: &Session, arguments: ReportArguments) -> Result<Exit, Failure> {
-    let ReportArguments { run, format, out, incident_start, proof } = arguments;
-    let proof = proof.as_deref().map(read_proof).transpose()?;
-    let form = match (format, &out) {
+    let form = match (arguments.format, &arguments.out) {
         (Some(form), _) => form,
         (None, Some(out)) => form_of(out, "--out")?,
         (None, None) if session.json() => ReportForm::Json,
         (None, None) => ReportForm::Md,
     };
-    let kept = world::store(session, None)?.open(&run).await?;
+    let file = Path::new(&arguments.run);
+    let dossier =
+        if file.is_file() { of_plan(session, file, &arguments).await? } else { of_run(session, &arguments).await? };
+    let text = written(&dossier, form);
+    match &arguments.out {
+        Some(out) => write(out, &text, "--out"),
+        None => print(&text),
+    }
+}
+
+async fn of_run(session: &Session, arguments: &ReportArguments) -> Result<Dossier, Failure> {
+    if !arguments.approval.is_empty() {
+        return Err(Failure::usage(
+            "--approval is for a saved plan, and a run holds its approvals",
+            "leave it out; `lifeboat approve RUN STEP --approval FILE` hands one in",
+        ));
+    }
+    let proof = arguments.proof.as_deref().map(read_proof).transpose()?;
+    let kept = world::store(session, None)?.open(&arguments.run).await?;
     let (state, loaded, standing, _) = runs::standing(&kept).await?;
     let known = beside(&state.plan, session.commands(!kept.is_simulated()), embedded(&state.plan));
     let beside = Beside {
-        incident: incident_start,
+        incident: arguments.incident_start,
         head: Some(loaded.head_hash().to_owned()),
         history: Some(history::in_time(session, None).await),
         crash: given(proof.as_ref(), &state.plan).or(known.crash),
         ..known
     };
-    let dossier = Dossier::after(&state, &loaded.records, standing, runs::now(&state), &beside);
-    let text = written(&dossier, form);
-    match out {
-        Some(out) => write(&out, &text, "--out"),
-        None => print(&text),
+    Ok(Dossier::after(&state, &loaded.records, standing, runs::now(&state), &beside))
+}
+
+/// As the plan was saved; the world is not looked at again.
+async fn of_plan(session: &Session, file: &Path, arguments: &ReportArguments) -> Result<Dossier, Failure> {
+    if arguments.incident_start.is_some() {
+        return Err(Failure::usage(
+            "--incident-start is for a run, and this is a plan",
+            "leave it out, or name the run",
+        ));
     }
+    let proof = arguments.proof.as_deref().map(read_proof).transpose()?;
+    let (plan, _) = saved::read(file, &check::read(file, "plan")?)?;
+    let approvals = saved::approvals(&plan, None, world::clock(&plan.site).now(), &arguments.approval)?;
+    let known = beside(&plan, session.commands(true), embedded(&plan));
+    let beside = Beside {
+        history: Some(history::in_time(session, Some(&plan.site)).await),
+        crash: given(proof.as_ref(), &plan).or(known.crash),
+        approvals,
+        ..known
+    };
+    Ok(Dossier::before(&plan, &beside))
 }
 
 /// What is to be written of a plan, before anything was asked of Azure.
@@ -180,6 +216,7 @@ pub fn beside(plan: &Plan, commands: Commands, runbook: Option<String>) -> Besid
         incident: None,
         head: None,
         history: None,
+        approvals: Vec::new(),
         crash: shipped(plan),
     }
 }

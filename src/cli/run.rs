@@ -91,7 +91,8 @@ async fn begin(session: &Session, arguments: RunArguments, operator_must_not_be:
     let by = if simulated { session.machine.user.clone() } else { identify(session, &scene.site).await };
     not_the_one(&by, &plan.operator_must_not_be)?;
     let mut first: Vec<Event> = accepted.into_iter().map(|accepted| accepted.event(&by)).collect();
-    first.extend(saved::approvals(&plan, &by, scene.clock.now(), &arguments)?);
+    let approvals = saved::approvals(&plan, Some(&by), scene.clock.now(), &arguments.approval)?;
+    first.extend(approvals.into_iter().map(|approval| Event::ApprovalFiled { approval: Arc::new(approval) }));
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
     let store = world::store(session, Some(&scene.site))?;
     let run = match &arguments.run_id {

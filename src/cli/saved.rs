@@ -3,7 +3,10 @@
 //!
 //! Never changes anything: what it finds in the way is refused before a run begins.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -226,20 +229,20 @@ fn accept(
     Ok(drifts.into_iter().map(|drift| Accepted { facts: facts(&drift), reason: reason.clone(), drift }).collect())
 }
 
-/// The approvals that the command line names, each held against the plan, the clock, and those before it.
+/// The approvals that the command line names, each held against the plan, the clock, and those before it. `starter`: none
+/// where nobody starts anything.
 pub fn approvals(
     plan: &Plan,
-    starter: &Person,
+    starter: Option<&Person>,
     now: Timestamp,
-    arguments: &RunArguments,
-) -> Result<Vec<Event>, Failure> {
-    let asked =
-        Asked { plan: &plan.digest, run: None, simulated: false, trusted: plan.site.trusted(), starter: Some(starter) };
+    files: &[PathBuf],
+) -> Result<Vec<Approval>, Failure> {
+    let asked = Asked { plan: &plan.digest, run: None, simulated: false, trusted: plan.site.trusted(), starter };
     let mut taken: Vec<Approval> = Vec::new();
-    for path in &arguments.approval {
+    for path in files {
         let approval = approve::read(path)?;
         let flawed = |flaw: &dyn std::fmt::Display, hint: &str| {
-            Failure::refused(format!("{}: {flaw}; nothing was started", path.display()), hint)
+            Failure::refused(format!("{} does not count: {flaw}", path.display()), hint)
         };
         approval.check(asked).map_err(|flaw| flawed(&flaw, flaw.hint()))?;
         if taken.iter().any(|taken| approval.repeats(taken)) {
@@ -249,7 +252,7 @@ pub fn approvals(
         approve::refuse_ended(&approval, now).map_err(|failure| flawed(&failure.message, &failure.hint))?;
         taken.push(approval);
     }
-    Ok(taken.into_iter().map(|approval| Event::ApprovalFiled { approval: Arc::new(approval) }).collect())
+    Ok(taken)
 }
 
 /// `verify PLAN.json` and `verify APPROVAL.json`: offline.

@@ -70,6 +70,8 @@ pub struct Beside {
     pub head: Option<String>,
     /// Earlier runs. None: nobody looked.
     pub history: Option<History>,
+    /// Of a plan that nobody has run: the approvals that it has, each of which counts.
+    pub approvals: Vec<crate::run::approval::Approval>,
     /// What `lifeboat prove` found of the runbook.
     pub crash: Option<CrashProof>,
     pub commands: Commands,
@@ -177,6 +179,14 @@ impl Dossier {
     pub fn before(plan: &Plan, beside: &Beside) -> Self {
         let mut dossier = Self::of_plan(plan, plan.made_at, beside);
         dossier.judged = judgement::before(plan);
+        for asked in &mut dossier.approvals {
+            let counts = beside.approvals.iter().filter(|approval| approval.covers(&asked.step));
+            let given = counts.map(|approval| {
+                let step = Some(asked.step.clone());
+                report::Approved { step, ..report::Approved::of(approval, plan.site.trusted(), None) }
+            });
+            asked.given = given.collect();
+        }
         dossier
     }
 

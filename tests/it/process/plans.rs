@@ -283,6 +283,11 @@ fn an_approval_counts_for_its_plan_its_time_and_another_person_only() {
     assert_eq!(simulator.count("POST", "/restore?"), 0, "nothing was begun");
 
     let (plan, good) = (file("plan.json"), file("good.json"));
+    let (code, said) = simulator.typed_by("kim", &["report", &plan, "--approval", &good]);
+    assert!(code == 0 && said.contains("approved by bob@"), "{said}");
+    assert!(said.contains("signed with the key of bob, until ") && !said.contains("asked in the run"), "{said}");
+    let (code, said) = simulator.typed_by("kim", &["report", &plan, "--approval", &file("for-other.json")]);
+    assert!(code == 4 && said.contains("the approval is for the plan"), "{said}");
     let run = ["run", &plan, "--site", &site, "--yes", "--run-id", "signed", "--approval", &good];
     let (code, said) = simulator.typed_by("ann", &run);
     assert_eq!(code, 0, "{said}");

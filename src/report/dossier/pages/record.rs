@@ -90,11 +90,16 @@ pub(super) fn approvals(dossier: &Dossier) -> Option<Section> {
         let mut row = |decision: Cell, at: String| {
             rows.push(vec![Cell::literal(approval.step.as_str()), Cell::new(asks.clone()), decision, Cell::time(at)]);
         };
-        if approval.given.is_empty() && approval.refused.is_empty() {
-            row(
-                Cell::new(if dossier.outcome.is_some() { "nobody decided" } else { "asked in the run" }),
-                String::new(),
-            );
+        let missing = approval.approvers.saturating_sub(approval.given.len() as u64);
+        match (dossier.outcome.is_some(), missing) {
+            (true, _) if approval.given.is_empty() && approval.refused.is_empty() => {
+                row(Cell::new("nobody decided"), String::new());
+            }
+            (false, 1..) => {
+                let more = if approval.given.is_empty() { String::new() } else { format!("{missing} more ") };
+                row(Cell::new(format!("{more}asked in the run")), String::new());
+            }
+            (_, _) => {}
         }
         for given in &approval.given {
             let until = given.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
