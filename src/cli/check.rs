@@ -61,7 +61,7 @@ pub fn check(session: &Session, paths: &[PathBuf]) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -1,6 +1,6 @@
 //! `runs`, `status` and `verify`: they read journals and nothing else.
 
-use super::{Exit, Failure, Session, print, world};
+use super::{Exit, Failure, Session, check::count, print, world};
 use crate::{
     clock::Clock,
     report::{Process, Standing, Status, handover, runs as listing},
@@ -103,11 +103,11 @@ pub async fn handover(session: &Session, run: &str) -> Result<Exit, Failure> {
 pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
     let kept = world::store(session, None)?.open(run).await?;
     let (state, loaded) = kept.load().await?;
-    let count = loaded.records.len();
+    let records = loaded.records.len();
     let signed = verify_approvals(run, &state)?;
     if session.json() {
         let verdict = serde_json::json!({
-            "v": 1, "run": kept.run(), "records": count, "torn_bytes": loaded.torn,
+            "v": 1, "run": kept.run(), "records": records, "torn_bytes": loaded.torn,
             "head": loaded.head_hash(), "plan_digest": state.plan.digest, "approvals": state.filed.len(), "signed": signed, "intact": true,
         });
         return print(&serde_json::to_string_pretty(&verdict).expect("text keys"));
@@ -118,10 +118,13 @@ pub async fn verify(session: &Session, run: &str) -> Result<Exit, Failure> {
     };
     let approvals = match state.filed.len() {
         0 => String::new(),
-        filed => format!("; {filed} approvals name its plan, {signed} of them signed, and the signatures fit"),
+        filed => {
+            let fit = if signed == 0 { "" } else { ", and the signatures fit" };
+            format!("; {} of its plan, {signed} of them signed{fit}", count(filed, "approval"))
+        }
     };
     print(&format!(
-        "{}: {count} records, every checksum and the hash chain hold{torn}{approvals}\nplan {}\nhead {}",
+        "{}: {records} records, every checksum and the hash chain hold{torn}{approvals}\nplan {}\nhead {}",
         kept.run(),
         state.plan.digest,
         loaded.head_hash()

@@ -29,8 +29,10 @@ pub struct Approved {
     pub by: String,
     /// An identity provider said who it is, or a key that the site trusts.
     pub verified: bool,
-    /// That it is somebody else than who began the run is known; else their users' names say so, and nothing more.
-    pub told_apart: bool,
+    /// That it is somebody else than who began the run is known; else their users' names say so, and nothing more. None: nobody
+    /// has begun one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_apart: Option<bool>,
     /// The simulator's stand-in, no person.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
@@ -91,7 +93,7 @@ pub fn approvals(state: &State) -> Vec<Approved> {
                 by: who(&given.by),
                 verified: given.by.verified,
                 simulated: given.by.simulated,
-                told_apart: given.by.is_told_apart(&state.by),
+                told_apart: Some(given.by.is_told_apart(&state.by)),
                 signer: None,
                 signed: false,
                 comment: given.comment.clone(),
@@ -120,7 +122,7 @@ impl Approved {
             by,
             verified: document.by.verified || signer.is_some(),
             simulated: document.by.simulated,
-            told_apart: starter.is_none_or(|starter| document.person().is_told_apart(starter)),
+            told_apart: starter.map(|starter| document.person().is_told_apart(starter)),
             signer: signer.map(str::to_owned),
             signed: document.signature.is_some(),
             comment: document.comment.clone(),
@@ -187,7 +189,7 @@ impl Approved {
         match (&self.signer, self.signed, self.verified) {
             (Some(signer), _, _) => format!("signed with the key of {signer}"),
             (None, true, _) => "signed with a key that the site does not name".to_owned(),
-            (None, false, true) if self.told_apart => "by the account of the access token".to_owned(),
+            (None, false, true) if self.told_apart != Some(false) => "by the account of the access token".to_owned(),
             (None, false, true) => {
                 "by the account of the access token, where nothing but a user's name tells who began \
                                     the run"

@@ -139,7 +139,7 @@ fn a_saved_plan_is_refused_when_the_record_was_changed_by_hand_and_run_when_that
     let (_, said) = simulator.typed_by("ann", &["status", "moved"]);
     assert!(said.contains("we moved it to the waiting page") && said.contains(digest), "{said}");
     let (code, said) = simulator.typed_by("ann", &["verify", "moved"]);
-    assert!(code == 0 && said.contains("1 approvals name its plan"), "{said}");
+    assert!(code == 0 && said.contains("1 approval of its plan"), "{said}");
 }
 
 /// What the refusal says may be accepted.
