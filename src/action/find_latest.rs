@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, Done, Recorder,
     arguments::{Backup, FindLatest},
+    changes,
     choose::{self, Candidate, Choice, Chosen, Rejection},
     error,
     fact::{Facts, note},
@@ -57,6 +58,11 @@ pub async fn probe(arguments: &FindLatest, context: &Context) -> Result<Probe, S
             "check that backups are still being made; there is nothing to fall back to",
         ));
     }
+    let (changed, told) = match &arguments.service {
+        Some(service) => changes::since_backup(service, found.chosen.created, context).await,
+        None => (Vec::new(), None),
+    };
+    findings.extend(told);
     findings.extend(backups::judge(&found.chosen, found.backup.manifest.is_some(), &found.choice.rejected, found.now));
     Ok(Probe {
         summary: format!(
@@ -65,7 +71,7 @@ pub async fn probe(arguments: &FindLatest, context: &Context) -> Result<Probe, S
             choose::age(found.chosen.created, found.now),
             found.choice.usable,
         ),
-        facts: facts.into_vec(),
+        facts: [facts.into_vec(), changed].concat(),
         outputs: outputs(&found),
         findings,
         verified: true,

@@ -18,6 +18,7 @@ mod approval;
 pub mod arguments;
 mod backup_probe;
 mod change_ready;
+pub mod changes;
 pub mod choose;
 mod cname_change;
 mod cname_notes;

@@ -82,6 +82,8 @@ const HOLDINGS_READ: [&str; 6] = [
     "Microsoft.Insights/diagnosticSettings/read",
 ];
 const HEALTH_READ: &str = "Microsoft.ResourceHealth/availabilityStatuses/read";
+/// Asked for on the resource group.
+const ACTIVITY_READ: &str = "Microsoft.Insights/eventtypes/values/read";
 const ACCOUNT_READ: &str = "Microsoft.Storage/storageAccounts/read";
 const ACCOUNT_KEYS: &str = "Microsoft.Storage/storageAccounts/listKeys/action";
 const BLOB_SERVICE_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/read";
@@ -152,7 +154,10 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             list.may("active", SERVICE_READ, "compares the standby with the active service");
             list.data("backup", BLOB_READ, false, "reads the backup's manifest");
         }
-        ActionKind::FindLatest => list.data("storage", BLOB_READ, true, "lists backups and reads their manifests"),
+        ActionKind::FindLatest => {
+            list.data("storage", BLOB_READ, true, "lists backups and reads their manifests");
+            list.may("service", ACTIVITY_READ, "names what was changed since the backup");
+        }
         ActionKind::Restore => {
             list.must("service", SERVICE_READ, "reads the service before and after");
             list.must("service", SERVICE_RESTORE, "starts the restore");

@@ -2,6 +2,7 @@
 //! resources that a failover touches. No policy here: what an answer means for a run is decided in `action`.
 
 mod account;
+pub mod activity;
 mod advice;
 pub mod apim;
 pub mod apim_content;

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    account, apim, apim_lists, authorization,
+    account, activity, apim, apim_lists, authorization,
     exchange::{Desk, Incoming, Reply, http_date},
     front_door, health,
     state::compact,
@@ -139,6 +139,9 @@ fn of_subscription(desk: &Desk<'_>, incoming: &Incoming, place: &Place<'_>) -> R
     }
     if place.is(&["Microsoft.ApiManagement", "deletedservices"]) {
         return apim_lists::deleted(desk, incoming);
+    }
+    if place.is(&["Microsoft.Insights", "eventtypes", "management", "values"]) {
+        return activity::answer(desk, incoming);
     }
     if place.is(&["Microsoft.Storage", "storageAccounts"]) {
         return account::all(desk, incoming);

@@ -27,6 +27,21 @@ pub struct Condition {
     pub certificate_status: String,
     /// Dependencies that the service cannot reach, and must.
     pub network_failures: Vec<String>,
+    /// What the activity log says was changed in it.
+    pub changed: Vec<Changed>,
+}
+
+/// A change before the world began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changed {
+    /// Below the service: `apis/orders`; empty: the service itself.
+    pub what: String,
+    /// `write`, `delete`, `regenerateKey/action`.
+    pub operation: String,
+    #[serde(with = "span")]
+    pub ago: Duration,
+    pub by: String,
 }
 
 /// What Azure says of a service's gateway.
@@ -51,6 +66,7 @@ impl Default for Condition {
             portals: BTreeMap::new(),
             certificate_status: "Completed".to_owned(),
             network_failures: Vec::new(),
+            changed: Vec::new(),
         }
     }
 }

@@ -29,6 +29,7 @@ mod tap;
 mod world;
 
 mod account;
+mod activity;
 mod apim;
 mod apim_lists;
 mod apim_shown;

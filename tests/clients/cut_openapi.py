@@ -76,6 +76,9 @@ FILES = {
         f"{STORAGE}/storage.json": ["StorageAccounts_GetProperties", "StorageAccounts_List", "StorageAccounts_ListKeys"],
         f"{STORAGE}/blob.json": ["BlobServices_GetServiceProperties", "BlobContainers_Get", "BlobContainers_List"],
     },
+    "activitylog.json": {
+        "monitor/resource-manager/Microsoft.Insights/stable/2015-04-01/activityLogs_API.json": ["ActivityLogs_List"]
+    },
     "resourcehealth.json": {
         "resourcehealth/resource-manager/Microsoft.ResourceHealth/stable/2024-02-01/ResourceHealth.json": [
             "AvailabilityStatuses_GetByResource"

@@ -17,6 +17,7 @@ use crate::tidy::source;
 
 /// Every operation that is used. One that is missing here, or that nothing below uses, fails.
 const OPERATIONS: &[&str] = &[
+    "activitylog/ActivityLogs_List",
     "apimanagement/ApiManagementService_Backup",
     "apimanagement/ApiManagementService_Get",
     "apimanagement/ApiManagementService_List",

@@ -1,6 +1,6 @@
 //! The backups: whether there is one that can be restored.
 
-use super::{Code, blocker, warning};
+use super::{Code, blocker, note, warning};
 
 pub(super) const CODES: &[Code] = &[
     blocker(
@@ -80,6 +80,16 @@ pub(super) const CODES: &[Code] = &[
         "backup-without-manifest",
         "the backup that would be restored has no manifest",
         "take backups with `apim.backup`, which writes one: in an outage the active service cannot be asked",
+    ),
+    note(
+        "changed-since-backup",
+        "the activity log names what was changed in the service since the backup was made",
+        "change it again after the restore, or take a fresh backup while the service still answers",
+    ),
+    note(
+        "changes-unread",
+        "the activity log could not be read, so what was changed since the backup is not known by name",
+        "grant Microsoft.Insights/eventtypes/values/read on the service's resource group",
     ),
     warning(
         "backup-expires-soon",

@@ -45,6 +45,11 @@ fn asked(method: &str, url: &str) -> Option<Permission> {
         let action = format!("{}/{}/{verb}", segments[0], types.join("/"));
         return Some((format!("{before}/providers/microsoft.cdn/profiles/{profile}"), action));
     }
+    // The log of a subscription is asked for the group of one service.
+    if let ["microsoft.insights", "eventtypes", "management", "values"] = segments[..] {
+        assert!(url.query().unwrap().contains("resourceGroupName+eq+%27rg-apim-west%27"), "{url}");
+        return Some((active().to_ascii_lowercase(), format!("microsoft.insights/eventtypes/values/{verb}")));
+    }
     // A resource of its own, or one that is read on another: the other is the scope.
     let scope = if before.contains("/providers/") {
         before.to_owned()
@@ -87,6 +92,10 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::VerifyStandby, json!({ "standby": standby(), "active": active(), "backup": bare })),
         (ActionKind::VerifyStandby, json!({ "standby": standby() })),
         (ActionKind::FindLatest, json!({ "storage": storage(), "container": "apim-backups" })),
+        (
+            ActionKind::FindLatest,
+            json!({ "storage": storage(), "container": "apim-backups", "prefix": "apim-contoso-west-", "service": active() }),
+        ),
         (ActionKind::Restore, restore("access-key")),
         (ActionKind::Restore, restore("system-assigned-identity")),
         (ActionKind::Backup, backup_of("access-key")),
