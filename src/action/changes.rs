@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Context, fact::Facts};
@@ -13,15 +12,12 @@ use crate::{
         activity::{self, Activity},
     },
     plan::{
+        changes::{Changed, FACT},
         codes,
         facts::{Fact, Finding},
     },
     runbook::ResourceId,
-    style::moment,
 };
-
-/// Name of the fact: a list of [`Changed`], the newest first.
-pub const FACT: &str = "changes.since_backup";
 
 /// Nobody waits longer for what only names a loss.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,27 +28,6 @@ const MOST_NAMED: usize = 5;
 
 /// Actions of API Management that change nothing of what a backup holds, by how their name begins.
 const NO_CHANGES: [&str; 8] = ["backup", "list", "get", "check", "validate", "export", "send", "applynetwork"];
-
-/// Something that was changed, and how last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Changed {
-    /// Below the service: `apis/orders`; empty: the service itself.
-    pub what: String,
-    /// `write`, `delete`, `regenerateKey/action`.
-    pub operation: String,
-    pub at: Timestamp,
-    /// Sign-in name or id of an application; empty: Azure itself.
-    pub by: String,
-}
-
-impl Changed {
-    /// `apis/orders (write by ann@contoso.com, 2026-11-23 02:00:00Z)`
-    pub fn sentence(&self) -> String {
-        let what = if self.what.is_empty() { "the service itself" } else { &self.what };
-        let by = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
-        format!("{what} ({}{by}, {})", self.operation, moment(self.at))
-    }
-}
 
 /// Facts and findings for the plan. `since`: when the backup was made.
 pub async fn since_backup(service: &ResourceId, since: Timestamp, context: &Context) -> (Vec<Fact>, Option<Finding>) {
@@ -122,11 +97,11 @@ fn change(operation: &str) -> Option<String> {
 
 fn told(service: &str, changed: &[Changed]) -> Option<Finding> {
     let (more, shown) = (changed.len().saturating_sub(MOST_NAMED), changed.iter().take(MOST_NAMED));
-    let mut names = shown.map(Changed::sentence).collect::<Vec<_>>().join("; ");
+    let mut names = shown.map(|one| format!("{} ({})", one.name(), one.how())).collect::<Vec<_>>().join("; ");
     if more > 0 {
         names = format!("{names}; and {more} more");
     }
-    let message = format!("changed in {service} since the backup was made, and lost with it: {names}");
+    let message = format!("changed in {service} since the backup was made, and not in it: {names}");
     (!changed.is_empty()).then(|| codes::finding("changed-since-backup", message))
 }
 
@@ -165,6 +140,9 @@ mod tests {
         let expected =
             ["apis/orders delete", "subscriptions/s regeneratePrimaryKey/action", "products/a/apis/b write", " write"];
         assert_eq!(told, expected);
-        assert_eq!(found[3].sentence(), "the service itself (write by ann@contoso.com, 1970-01-01 00:00:05Z)");
+        assert_eq!(
+            (found[3].name(), found[3].how().as_str()),
+            ("the service itself", "write by ann@contoso.com, 1970-01-01 00:00:05Z")
+        );
     }
 }

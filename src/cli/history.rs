@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Runs that are read, those with the newest names: a year of daily rehearsals, and as many others.
 const MOST_RUNS: usize = 800;
 
+/// Reasons why something could not be read that are told one by one.
+const MOST_TOLD: usize = 4;
+
 /// As far as it can be read in a few seconds.
 pub async fn in_time(session: &Session, site: Option<&Site>) -> History {
     let store = match world::store(session, site) {
@@ -48,25 +51,32 @@ pub async fn read(session: &Session, store: &Store) -> History {
 
 async fn gather(session: &Session, store: &Store) -> Result<History, StoreError> {
     let mut history = History::none();
+    let mut unread = Vec::new();
     let mut ended = store.rows_of_ended().await?;
     let mut all = store.list().await?;
     if all.len() > MOST_RUNS {
-        history.unread = Some(format!("only the newest {MOST_RUNS} of {} were looked at", all.len()));
+        unread.push(format!("only the newest {MOST_RUNS} of {} were looked at", all.len()));
         all.drain(..all.len() - MOST_RUNS);
     }
     for kept in all {
         let row = ended.remove(kept.run());
         let known = row.and_then(|row| serde_json::from_value::<Measured>(row.get(MEASURED)?.clone()).ok());
-        if let Some(measured) = known {
+        // What it left behind stands in its journal alone.
+        if let Some(measured) = known.filter(|known| !known.gave_up_a_drill()) {
             history.runs.push(measured);
             continue;
         }
         match one(session, &kept, &mut history).await {
             // It never began, or is beginning.
             Ok(()) | Err(StoreError::Journal(JournalError::Empty { .. })) => {}
-            Err(error) => history.unread = Some(format!("run {}: {error}", kept.run())),
+            Err(error) => unread.push(format!("run {}: {error}", kept.run())),
         }
     }
+    if unread.len() > MOST_TOLD {
+        let more = unread.split_off(MOST_TOLD).len();
+        unread.push(format!("and {more} more"));
+    }
+    history.unread = (!unread.is_empty()).then(|| unread.join("; "));
     history.runs.sort_by_key(|run| run.started_at);
     let runs = std::mem::take(&mut history.leftovers);
     history.leftovers = runs.into_iter().filter(|left| !is_rehearsed_since(&history.runs, &left.run.0)).collect();

@@ -113,20 +113,21 @@ pub async fn plan(session: &Session, arguments: PlanArguments) -> Result<Exit, F
     let wanted = report::Wanted::of(&arguments)?;
     let (mut plan, scene) =
         make(session, &arguments.runbook, &arguments.place, arguments.mode, arguments.force.as_deref(), false).await?;
-    let exit = if arguments.print && !session.json() {
-        print(&text::paper(&plan, &session.machine.style_out()))?;
-        if is_blocked(&plan) { Exit::Refused } else { Exit::Done }
-    } else {
-        show(session, &plan, &arguments.runbook, &arguments.place)?
-    };
+    let on_paper = arguments.print && !session.json();
+    if !on_paper {
+        show(session, &plan, &arguments.runbook, &arguments.place)?;
+    }
     if let Some(out) = &arguments.out {
         let saved = save(session, &plan, scene.clock.now(), &arguments, out)?;
         plan.saved = Some(Box::new(saved));
     }
+    if on_paper {
+        print(&text::paper(&plan, &session.machine.style_out()))?;
+    }
     if let Some(wanted) = wanted {
         wanted.write(session, &plan, &arguments.runbook).await?;
     }
-    Ok(exit)
+    Ok(if is_blocked(&plan) { Exit::Refused } else { Exit::Done })
 }
 
 /// Writes a plan so that it can be approved, and run as it is.

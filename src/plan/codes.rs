@@ -30,6 +30,8 @@ pub struct Code {
     pub scenario: &'static str,
     /// What has to be different besides: in the runbook, the site or the verb. Empty: nothing.
     pub with: &'static str,
+    /// It says of something that it could not be read, so that the plan was made without it.
+    pub unread: bool,
 }
 
 /// Areas of the table, in the order of the reference.
@@ -65,7 +67,7 @@ pub fn finding(code: &str, message: impl Into<String>) -> Finding {
 
 /// A row whose scenario has its own name.
 const fn row(code: &'static str, severity: Severity, meaning: &'static str, remedy: &'static str) -> Code {
-    Code { code, severity, meaning, remedy, scenario: code, with: "" }
+    Code { code, severity, meaning, remedy, scenario: code, with: "", unread: false }
 }
 
 const fn blocker(code: &'static str, meaning: &'static str, remedy: &'static str) -> Code {
@@ -90,6 +92,11 @@ impl Code {
     const fn with(self, with: &'static str) -> Self {
         Self { with, ..self }
     }
+
+    /// Something could not be read.
+    const fn unread(self) -> Self {
+        Self { unread: true, ..self }
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +114,10 @@ mod tests {
             assert!(row.code.chars().all(kebab), "{}", row.code);
             assert!(!row.meaning.is_empty() && !row.remedy.is_empty() && !row.scenario.is_empty(), "{}", row.code);
             assert_eq!(find(row.code), Some(row));
+            let named_so = ["-unverified", "-unknown", "-unread", "-unreadable", "-silent"]
+                .iter()
+                .any(|end| row.code.ends_with(end));
+            assert!(row.unread || !named_so, "{}: its name says that it could not be read", row.code);
         }
         assert_eq!(find("no-such-code"), None);
     }

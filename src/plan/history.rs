@@ -54,6 +54,9 @@ pub struct Measured {
     /// The recovery time objective that it was held against.
     #[serde(default, with = "span::optional", skip_serializing_if = "Option::is_none")]
     pub objective: Option<Duration>,
+    /// A person decided something in its place, or against what it saw: it was not rehearsed from its beginning to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     /// It stopped on the way and somebody went on with it: its times say when people came, not what Azure took.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
@@ -68,6 +71,11 @@ impl Measured {
     /// Whether it tells how long such a run takes.
     fn is_whole(&self) -> bool {
         self.outcome == Some(Outcome::Succeeded) && !self.interrupted && self.took.is_some()
+    }
+
+    /// A rehearsal that was given up and did not take back everything.
+    pub fn gave_up_a_drill(&self) -> bool {
+        self.mode == Mode::Drill && self.outcome == Some(Outcome::Aborted) && !self.left.is_empty()
     }
 
     pub fn step(&self, id: &StepId) -> Option<Duration> {
@@ -94,6 +102,16 @@ impl Leftover {
         let message = format!("the drill {} of {} {}; it left: {left}", self.run, self.runbook, self.standing);
         Finding { remedy: self.remedy.clone(), ..codes::finding(LEFT_OVER, message) }.on(&*self.run.0)
     }
+}
+
+/// What somebody plans, and wants to know whether it was rehearsed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rehearsed<'a> {
+    pub runbook: &'a str,
+    /// Of the runbook's bytes.
+    pub sha256: &'a str,
+    pub mode: Mode,
+    pub simulated: bool,
 }
 
 /// What is known of earlier runs.
@@ -132,48 +150,46 @@ impl History {
         newest(runs.flat_map(|run| run.steps.iter().filter(of)).map(|step| step.took).collect())
     }
 
-    /// When a runbook was last rehearsed from its beginning to its end.
-    pub fn last_rehearsal(&self, runbook: &str, simulated: bool) -> Option<&Measured> {
-        let of = |run: &&Measured| run.runbook == runbook && run.simulated == simulated && run.mode == Mode::Drill;
-        self.runs
-            .iter()
-            .filter(of)
-            .filter(|run| run.outcome == Some(Outcome::Succeeded))
-            .max_by_key(|run| run.started_at)
+    /// When a runbook was last rehearsed from its beginning to its end by the tool itself. `text`: as this very text, by its
+    /// SHA-256; none: as any text of its name.
+    fn last_rehearsal(&self, of: &Rehearsed<'_>, text: Option<&str>) -> Option<&Measured> {
+        let is_one = |run: &&Measured| {
+            let is_whole = run.mode == Mode::Drill && run.outcome == Some(Outcome::Succeeded) && !run.by_hand;
+            let is_same = run.runbook == of.runbook && text.is_none_or(|text| run.runbook_sha256 == text);
+            is_whole && is_same && run.simulated == of.simulated
+        };
+        self.runs.iter().filter(is_one).max_by_key(|run| run.started_at)
     }
 
     /// What somebody who plans a run should know of the ones before.
-    pub fn findings(
-        &self,
-        runbook: &str,
-        mode: Mode,
-        simulated: bool,
-        policy: Option<Rehearsal>,
-        now: Timestamp,
-    ) -> Vec<Finding> {
+    pub fn findings(&self, of: &Rehearsed<'_>, policy: Option<Rehearsal>, now: Timestamp) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.leftovers.iter().map(Leftover::finding).collect();
         if let Some(why) = &self.unread {
             let message = format!("not every earlier run could be read, so predictions may rest on less: {why}");
             findings.push(codes::finding(HISTORY_UNREAD, message));
         }
-        if let Some(policy) = policy.filter(|_| mode != Mode::Drill) {
-            findings.extend(self.overdue(runbook, mode, simulated, policy, now));
+        if let Some(policy) = policy.filter(|_| of.mode != Mode::Drill) {
+            findings.extend(self.overdue(of, policy, now));
         }
         findings
     }
 
-    fn overdue(
-        &self,
-        runbook: &str,
-        mode: Mode,
-        simulated: bool,
-        policy: Rehearsal,
-        now: Timestamp,
-    ) -> Option<Finding> {
+    fn overdue(&self, of: &Rehearsed<'_>, policy: Rehearsal, now: Timestamp) -> Option<Finding> {
+        let runbook = of.runbook;
         let within = span::format(policy.within);
         let limit = SignedDuration::try_from(policy.within).unwrap_or(SignedDuration::MAX);
-        let message = match self.last_rehearsal(runbook, simulated) {
-            Some(last) if now.duration_since(last.started_at) <= limit => return None,
+        let in_time = |last: &&Measured| now.duration_since(last.started_at) <= limit;
+        if self.last_rehearsal(of, Some(of.sha256)).as_ref().is_some_and(in_time) {
+            return None;
+        }
+        let message = match self.last_rehearsal(of, None) {
+            // A word in a description may be all that was changed, or the restore: only people can tell.
+            Some(last) if in_time(&last) => {
+                let (at, run) = (moment(last.started_at), &last.run);
+                let message = format!("{runbook} was changed since it was last rehearsed, at {at}, by run {run}");
+                let remedy = "see what was changed; if it is more than words, rehearse it anew with `lifeboat drill`";
+                return Some(Finding::warning(NOT_REHEARSED, message, remedy));
+            }
             Some(last) => format!(
                 "{runbook} was last rehearsed at {}, by run {}; the site wants a rehearsal every {within}",
                 moment(last.started_at),
@@ -182,7 +198,7 @@ impl History {
             None => format!("{runbook} was never rehearsed, as far as is known; the site wants it every {within}"),
         };
         let finding = codes::finding(NOT_REHEARSED, message);
-        Some(match mode {
+        Some(match of.mode {
             // Somebody has time to rehearse first.
             Mode::Planned => finding,
             Mode::Unplanned | Mode::Drill => Finding::warning(
@@ -215,10 +231,15 @@ mod tests {
             outcome: Some(Outcome::Succeeded),
             took: Some(Duration::from_mins(50)),
             objective: None,
+            by_hand: false,
             interrupted: false,
             steps: Vec::new(),
             left: Vec::new(),
         }
+    }
+
+    fn failover(mode: Mode) -> Rehearsed<'static> {
+        Rehearsed { runbook: "failover", sha256: "", mode, simulated: false }
     }
 
     #[test]
@@ -226,7 +247,7 @@ mod tests {
         let policy = Some(Rehearsal { within: Duration::from_hours(30 * 24) });
         let history = History { runs: vec![drill("a", "2026-10-01T00:00:00Z")], ..History::none() };
         let judged = |history: &History, mode, now: &str| {
-            let found = history.findings("failover", mode, false, policy, now.parse().unwrap());
+            let found = history.findings(&failover(mode), policy, now.parse().unwrap());
             found.first().map(|finding| finding.severity)
         };
         let (in_time, late) = ("2026-10-31T00:00:00Z", "2026-10-31T00:00:01Z");
@@ -235,12 +256,21 @@ mod tests {
         assert_eq!(judged(&history, Mode::Unplanned, late), Some(Severity::Warning));
         assert_eq!(judged(&history, Mode::Drill, late), None);
         assert_eq!(judged(&History::none(), Mode::Planned, in_time), Some(Severity::Blocker));
-        // One that failed, and one in the simulator, rehearse nothing.
+        // One that failed, one in the simulator, and one in which a person stood in for the tool rehearse nothing.
         let failed = Measured { outcome: Some(Outcome::Failed), ..drill("b", in_time) };
         let simulated = Measured { simulated: true, ..drill("c", in_time) };
-        let history = History { runs: vec![failed, simulated], ..History::none() };
+        let by_hand = Measured { by_hand: true, ..drill("d", in_time) };
+        let history = History { runs: vec![failed, simulated, by_hand], ..History::none() };
         assert_eq!(judged(&history, Mode::Planned, in_time), Some(Severity::Blocker));
-        assert_eq!(history.findings("failover", Mode::Planned, false, None, in_time.parse().unwrap()), []);
+        assert_eq!(history.findings(&failover(Mode::Planned), None, in_time.parse().unwrap()), []);
+        // A rehearsal of another text in time is told; one that is too old blocks, whatever its text.
+        let other = Measured { runbook_sha256: "ff".to_owned(), ..drill("e", "2026-10-01T00:00:00Z") };
+        let history = History { runs: vec![other], ..History::none() };
+        assert_eq!(judged(&history, Mode::Planned, in_time), Some(Severity::Warning));
+        assert_eq!(judged(&history, Mode::Planned, late), Some(Severity::Blocker));
+        // The same text before it still counts.
+        let history = History { runs: [vec![drill("a", "2026-10-01T00:00:00Z")], history.runs].concat(), ..history };
+        assert_eq!(judged(&history, Mode::Planned, in_time), None);
     }
 
     #[test]

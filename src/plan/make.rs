@@ -19,6 +19,7 @@ use super::{
     digest::digest,
     facts::{Finding, Probe, gather},
     graph::Graph,
+    history::Rehearsed,
     live,
     prediction::{THIS_STEP, predict},
     recovery,
@@ -143,7 +144,8 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     };
     plan.findings.extend(live::judge(&plan.steps, mode, plan.forced.as_ref(), &shadows));
     let (simulated, policy) = (plan.site.is_simulated(), plan.site.rehearsal);
-    plan.findings.extend(history.findings(&plan.name, mode, simulated, policy, made_at));
+    let of = Rehearsed { runbook: &plan.name, sha256: &plan.runbook_sha256, mode, simulated };
+    plan.findings.extend(history.findings(&of, policy, made_at));
     predict(&mut plan, &history);
     conclude(&mut plan);
     plan

@@ -1,5 +1,6 @@
 //! Plans: complete, immutable, with a digest.
 
+pub mod changes;
 pub mod codes;
 pub mod digest;
 pub mod drift;

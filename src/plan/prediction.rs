@@ -15,7 +15,10 @@ use std::{collections::HashMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, graph::Graph, history::History};
-use crate::runbook::{ActionKind, StepId, span};
+use crate::{
+    runbook::{ActionKind, StepId, span},
+    style::say,
+};
 
 /// Source of a duration that a step's arguments or its probe tell.
 pub(super) const THIS_STEP: &str = "this step";
@@ -56,9 +59,13 @@ pub struct Prediction {
     /// Nine of ten take no longer.
     #[serde(with = "span")]
     pub p90: Duration,
-    /// Measured times, or runs, that it rests on.
+    /// Measured times, or runs, that it rests on. Of a whole plan: the fewest that any measured step on the critical path
+    /// rests on.
     pub sample: usize,
     pub basis: Basis,
+    /// Of a whole plan: how much of the p50 is documented typical times of steps on the critical path that nobody measured.
+    #[serde(default, with = "span", skip_serializing_if = "Duration::is_zero")]
+    pub assumed: Duration,
 }
 
 impl Prediction {
@@ -73,10 +80,13 @@ impl Prediction {
         }
     }
 
-    /// Of a whole plan: `12 earlier runs`, `no history: documented defaults`.
+    /// Of a whole plan: `12 earlier runs`, `12 earlier runs, and 45m that nobody measured`, `no history: documented defaults`.
     pub fn rests_on(&self) -> String {
         match self.basis {
-            Basis::History | Basis::Action => self.says(),
+            Basis::History | Basis::Action if self.assumed.is_zero() => self.says(),
+            Basis::History | Basis::Action => {
+                format!("{}, and {} that nobody measured", self.says(), say(self.assumed))
+            }
             Basis::Step | Basis::Documented => "no history: documented defaults".to_owned(),
         }
     }
@@ -138,6 +148,7 @@ pub fn of_step(known: Known, earlier: &[Duration], alike: impl FnOnce() -> Vec<D
         p90: p90.max(at_least),
         sample,
         basis,
+        assumed: Duration::ZERO,
     };
     // A wait lasts as long as it says, whatever it said before.
     if let Some(found) = next(earlier).filter(|_| known.told.is_none() || known.action != ActionKind::Wait) {
@@ -190,14 +201,35 @@ pub fn of_run(graph: &Graph, steps: &[(&StepId, Prediction, Duration)], earlier:
         };
         earlier.0.iter().map(of).collect()
     };
-    let of_basis = |basis| steps.iter().map(|(_, it, _)| it).filter(move |it| it.basis == basis);
-    let rests = of_basis(Basis::History).next().is_some();
-    if rests && let Some(((p50, _), (_, p90))) = next(&totals(&p50s)).zip(next(&totals(&p90s))) {
-        return Prediction { p50, p90: p90.max(p50), sample: earlier.0.len(), basis: Basis::History };
+    let mut whole = Prediction { p50: total(&p50s), p90: total(&p90s), ..resting_on(graph, &p50s, steps) };
+    let is_measured = steps.iter().any(|(_, it, _)| it.basis == Basis::History);
+    if is_measured && let Some(((p50, _), (_, p90))) = next(&totals(&p50s)).zip(next(&totals(&p90s))) {
+        (whole.p50, whole.p90) = (p50, p90.max(p50));
     }
-    let sample = of_basis(Basis::Action).map(|it| it.sample).min();
-    let basis = if sample.is_some() { Basis::Action } else { Basis::Documented };
-    Prediction { p50: total(&p50s), p90: total(&p90s), sample: sample.unwrap_or(0), basis }
+    whole
+}
+
+/// What the steps that decide rest on, without how long they take: the weakest that was measured of them, and how much was
+/// not. Steps beside the critical path may have been measured a hundred times, and say nothing of the whole.
+fn resting_on(graph: &Graph, p50s: &[Duration], steps: &[(&StepId, Prediction, Duration)]) -> Prediction {
+    let order: Vec<usize> = (0..steps.len()).collect();
+    let (path, _) = graph.critical_path(&order, p50s);
+    let of_basis = |basis| path.iter().map(|place| &steps[*place].1).filter(move |it| it.basis == basis);
+    let measured = || of_basis(Basis::History).chain(of_basis(Basis::Action));
+    let basis = if of_basis(Basis::Action).next().is_some() {
+        Basis::Action
+    } else if of_basis(Basis::History).next().is_some() {
+        Basis::History
+    } else {
+        Basis::Documented
+    };
+    Prediction {
+        p50: Duration::ZERO,
+        p90: Duration::ZERO,
+        sample: measured().map(|it| it.sample).min().unwrap_or(0),
+        basis,
+        assumed: of_basis(Basis::Documented).map(|it| it.p50).sum(),
+    }
 }
 
 /// How long each step and the whole will take, from what earlier runs took.
@@ -256,6 +288,32 @@ mod tests {
         assert!(of_eight < p90 && of_eight > Duration::from_mins(45), "{of_eight:?}");
         let (_, spread) = next(&minutes(&[30, 60, 40, 50])).unwrap();
         assert!(spread > Duration::from_mins(60), "{spread:?}");
+    }
+
+    /// The restore was renamed, and no other was ever measured: what decides is a default, whatever is known of the rest.
+    #[test]
+    fn the_whole_rests_on_what_decides_it() {
+        let (find, restore) = (StepId::new("find"), StepId::new("restore"));
+        let graph = Graph::new([(&find, [].as_slice()), (&restore, std::slice::from_ref(&find))]);
+        let measured = |sample: usize| of_step(known(ActionKind::FindLatest), &minutes(&vec![12; sample]), Vec::new);
+        let whole = |find_in: usize, restore_is: Prediction| {
+            let steps = [(&find, measured(find_in), Duration::ZERO), (&restore, restore_is, Duration::ZERO)];
+            let run = HashMap::from([(&find, Duration::from_mins(12))]);
+            of_run(&graph, &steps, &Earlier(vec![run; find_in]))
+        };
+        let documented = whole(12, of_step(known(ActionKind::Restore), &[], Vec::new));
+        assert_eq!(documented.rests_on(), "12 earlier runs, and 45m that nobody measured");
+        assert_eq!(documented.p50, Duration::from_mins(57));
+        let all = whole(12, of_step(known(ActionKind::Restore), &minutes(&[45; 3]), Vec::new));
+        assert_eq!((all.rests_on().as_str(), all.sample), ("3 earlier runs", 3), "the fewest");
+        let alike = whole(12, of_step(known(ActionKind::Restore), &[], || minutes(&[45; 2])));
+        assert_eq!(alike.rests_on(), "2 earlier times, of the same action");
+        let nothing = whole(0, of_step(known(ActionKind::Restore), &[], Vec::new));
+        assert_eq!(nothing.rests_on(), "no history: documented defaults");
+    }
+
+    fn known(action: ActionKind) -> Known {
+        Known { action, told: None }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use jiff::SignedDuration;
 
-use super::{Judgement, Status, status::row, step::StepView};
+use super::{Judgement, Status, status::row, step::StepView, world::Truth};
 use crate::{
     run::approval::short,
-    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line},
+    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, wrap},
 };
 
 /// Lines of the brief form.
@@ -15,12 +15,13 @@ pub const BRIEF_LINES: usize = 24;
 pub const BRIEF_COLUMNS: usize = 80;
 
 impl Status {
-    /// What is true, what it waits for, the countdown, the next decision, what aborting costs, and one command.
+    /// What is true, what it waits for, the countdown, the next decision, what aborting costs, and one command. The steps
+    /// take the room that is left.
     pub fn brief(&self, style: &Style) -> String {
         let style = Style { width: style.columns().min(BRIEF_COLUMNS), colour: false, ..*style };
         let head = self.brief_head(&style);
         let tail = self.brief_tail(&style);
-        let room = BRIEF_LINES - head.len() - tail.len();
+        let room = BRIEF_LINES.saturating_sub(head.len() + tail.len());
         let mut page = Page::new(&style);
         for line in head.into_iter().chain(self.brief_steps(room, &style)).chain(tail) {
             page.line(&fit(line.trim_end(), style.columns(), &style));
@@ -28,7 +29,7 @@ impl Status {
         page.text()
     }
 
-    /// How it stands, and what people decided: at most 7 lines.
+    /// How it stands, and what people decided: at most 8 lines.
     fn brief_head(&self, style: &Style) -> Vec<String> {
         let summary = &self.summary;
         let mut lines = vec![format!(
@@ -42,6 +43,12 @@ impl Status {
         )];
         let mark = style.symbol(Symbol::Warning);
         lines.extend(summary.overrides.iter().take(2).map(|decision| format!("  {mark} {}", decision.sentence())));
+        let more = match summary.accepted_drift.len() {
+            0 | 1 => String::new(),
+            many => format!("{} more; ", many - 1),
+        };
+        let moved = summary.accepted_drift.iter().take(1);
+        lines.extend(moved.map(|accepted| format!("  {mark} {more}{}", accepted.sentence())));
         let ask = style.symbol(Symbol::Ask);
         lines.extend(summary.open_items.iter().take(1).map(|open| format!("  {ask} {}", open.sentence())));
         let waits = style.symbol(Symbol::Waiting);
@@ -63,14 +70,10 @@ impl Status {
         format!("RTO {}, RPO {}", word(objectives.rto.judgement), word(objectives.rpo.judgement))
     }
 
-    /// At most 12 lines, the command last.
+    /// At most 16 lines, the command last.
     fn brief_tail(&self, style: &Style) -> Vec<String> {
         let (summary, outlook) = (&self.summary, &self.outlook);
-        let mut lines: Vec<String> = Vec::new();
-        for truth in summary.world.truths.iter().take(3) {
-            let doubt = if truth.certain { "" } else { "not certain: " };
-            lines.push(format!("  {} {} {doubt}{}", style.symbol(Symbol::Note), truth.subject, one_line(&truth.says)));
-        }
+        let mut lines = self.brief_truths(style);
         let waits = outlook.awaits.iter().take(2).map(|awaited| {
             let since = awaited.since.map(|since| format!(" since {}", moment(since))).unwrap_or_default();
             format!("waits for   {}, {}{since}", awaited.step, awaited.state)
@@ -79,19 +82,42 @@ impl Status {
         if let Some([left, to_go]) = outlook.countdown(summary.objectives.rto.wanted) {
             lines.extend([format!("countdown   {left}"), format!("            {to_go}")]);
         }
-        lines.push(format!("decision    {}", outlook.decision));
+        lines.extend(hung("decision    ", &outlook.decision, 2, style));
         let question = self.questions.iter().take(1);
         lines.extend(question.map(|(_, text)| format!("            {} {}", style.symbol(Symbol::Ask), one_line(text))));
-        lines.push(format!("aborting    {}", outlook.aborting));
-        lines.extend(self.command(style.columns()).map(|command| format!("  $ {command}")));
+        lines.extend(hung("aborting    ", &outlook.aborting, 3, style));
+        lines.extend(self.command(style.columns()));
         lines
     }
 
-    /// The one to paste: whole, so the first that fits.
-    fn command(&self, width: usize) -> Option<&str> {
-        let mut commands = self.summary.next.iter().map(|advice| advice.command.as_str());
-        let first = commands.clone().next();
-        commands.find(|command| command.starts_with("lifeboat") && columns(command) + 4 <= width).or(first)
+    /// What is not certain first: at most 3 lines, and none of them hides that there are more.
+    fn brief_truths(&self, style: &Style) -> Vec<String> {
+        const MOST: usize = 3;
+        let mut truths: Vec<&Truth> = self.summary.world.truths.iter().collect();
+        truths.sort_by_key(|truth| truth.certain);
+        let left = if truths.len() > MOST { truths.split_off(MOST - 1) } else { Vec::new() };
+        let note = style.symbol(Symbol::Note);
+        let tell = |truth: &Truth| {
+            let doubt = if truth.certain { "" } else { "not certain: " };
+            format!("  {note} {} {doubt}{}", truth.subject, one_line(&truth.says))
+        };
+        let mut lines: Vec<String> = truths.into_iter().map(tell).collect();
+        if !left.is_empty() {
+            let doubts = left.iter().filter(|truth| !truth.certain).count();
+            let doubts = if doubts == 0 { String::new() } else { format!(", {doubts} of them not certain") };
+            lines.push(format!("  {note} and {} more{doubts}", left.len()));
+        }
+        lines
+    }
+
+    /// The one to type, so that it can be pasted: on lines that the shell joins; of those that cannot be broken so, the first
+    /// that fits. At most 3 lines.
+    fn command(&self, width: usize) -> Vec<String> {
+        let commands = self.summary.next.iter().map(|advice| advice.command.as_str());
+        let mut typed = commands.filter(|command| command.starts_with("lifeboat"));
+        typed.find_map(|command| broken(command, width)).unwrap_or_else(|| {
+            vec!["  the next command is too long for this screen: `lifeboat status` shows it".to_owned()]
+        })
     }
 
     /// The steps that say most, in the plan's order, and how many were left out.
@@ -109,7 +135,7 @@ impl Status {
             order.truncate(room.saturating_sub(1));
             order.sort_by_key(|step| step.number);
         }
-        let left_out = self.steps.len() - order.len();
+        let left_out = if room == 0 { 0 } else { self.steps.len() - order.len() };
         let wide = order.iter().map(|step| columns(step.id.as_str())).max().unwrap_or_default().min(30);
         let mut rows: Vec<String> = order.into_iter().map(|step| row(step, wide, style)).collect();
         if left_out > 0 {
@@ -117,4 +143,43 @@ impl Status {
         }
         rows
     }
+}
+
+/// Below each other, the last of `most` lines cut where it does not fit.
+fn hung(lead: &str, text: &str, most: usize, style: &Style) -> Vec<String> {
+    let mut lines = wrap(&one_line(text), style.columns().saturating_sub(columns(lead)));
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1);
+        lines.push(rest.join(" "));
+    }
+    let leads = std::iter::once(lead.to_owned()).chain(std::iter::repeat(" ".repeat(columns(lead))));
+    leads.zip(lines).map(|(lead, line)| format!("{lead}{line}")).collect()
+}
+
+/// A command of a shell on at most 3 lines of at most `width` columns, broken between its words. None: they are too long for
+/// that, or quoted in a way that is not looked through here.
+fn broken(command: &str, width: usize) -> Option<Vec<String>> {
+    const JOINED: &str = " \\";
+    let whole = format!("  $ {command}");
+    if columns(&whole) <= width {
+        return Some(vec![whole]);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = "  $".to_owned();
+    let mut is_quoted = false;
+    let words = command.split_inclusive(move |letter| {
+        is_quoted ^= letter == '\'';
+        letter == ' ' && !is_quoted
+    });
+    for word in words.map(str::trim_end) {
+        if columns(&line) + 1 + columns(word) + columns(JOINED) > width {
+            lines.push(format!("{line}{JOINED}"));
+            line.clear();
+            line.push_str("     ");
+        }
+        line = format!("{line} {word}");
+    }
+    lines.push(line);
+    let fits = lines.len() <= 3 && lines.iter().all(|line| columns(line) <= width);
+    (fits && !command.contains(['\\', '"', '\n'])).then_some(lines)
 }

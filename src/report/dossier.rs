@@ -27,6 +27,8 @@ mod scope;
 mod service_now;
 mod steps;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -45,7 +47,7 @@ pub use change::{Change, ChangedField};
 pub use crash::{CrashProof, CrashRow, Proof, shipped};
 pub use deviations::Deviation;
 pub use evidence::{Criterion, Evidence, Schedule};
-pub use judgement::{Judged, Light};
+pub use judgement::{Judged, Light, OF_A_PLAN, OF_A_RUN};
 pub use loss::{Loss, LostName};
 pub use outcome::{Happened, Outcome};
 pub use phases::{Phase, PhaseClock};
@@ -87,7 +89,7 @@ pub struct Cover {
     pub plan_digest: String,
     pub runbook_sha256: String,
     pub planned_at: Timestamp,
-    /// When the dossier was made, by the clock of the run.
+    /// Until when it tells what happened, by the clock of the run.
     pub at: Timestamp,
     /// `https://management.azure.com`
     pub resource_manager: String,
@@ -192,22 +194,25 @@ impl Dossier {
 
     /// Of a run, over or not. `records`: its whole journal, of which `state` is the fold. `now`: by the run's own clock.
     pub fn after(state: &State, records: &[Record], standing: Standing, now: Timestamp, beside: &Beside) -> Self {
-        let at = if state.stopped.is_some() { state.last_event_at } else { now };
-        let mut dossier = Self::of_plan(&state.plan, at, beside);
+        // People may have signed something off since it stopped: that is told, and lengthens nothing.
+        let at = state.stopped.as_ref().map_or(now, |(_, _, at)| *at);
+        let told = if state.stopped.is_some() { state.last_event_at } else { now };
+        let plan = as_run(state);
+        let mut dossier = Self::of_plan(&plan, told, beside);
         dossier.cover.run = Some(state.run.clone());
         for (place, row) in dossier.steps.iter_mut().enumerate() {
             row.actual = Some(Actual::of(state, place, standing, at, &beside.commands));
         }
         let outcome = Outcome::of(state, records, standing, at, beside);
         dossier.judged = judgement::after(standing, &outcome);
-        dossier.loss = loss::of(&state.plan, &resolved(&state.plan), Some(state));
+        dossier.loss = loss::of(&plan, &resolved(&plan), Some(state));
         let given = report::approvals::approvals(state);
         for approval in &mut dossier.approvals {
             let of_step = given.iter().filter(|one| one.step.as_ref() == Some(&approval.step));
             approval.given = of_step.cloned().collect();
             approval.refused = approvals::refused(records, &approval.step);
         }
-        evidence::hold_against(&mut dossier.criteria, state);
+        evidence::hold_against(&mut dossier.criteria, state, &outcome.objectives);
         // Whatever began after the plan was made is no evidence for it.
         let earlier = beside.history.as_ref().map(|history| history.before(state.plan.made_at));
         dossier.evidence = evidence::evidence(&state.plan, earlier.as_ref(), beside.crash.clone());
@@ -298,6 +303,18 @@ impl Dossier {
     }
 }
 
+/// The plan of a run with the facts that it ran on: somebody may have accepted that some had moved.
+fn as_run(state: &State) -> Cow<'_, Plan> {
+    if state.accepted_drift.is_empty() {
+        return Cow::Borrowed(&state.plan);
+    }
+    let mut plan = Plan::clone(&state.plan);
+    for (place, step) in plan.steps.iter_mut().enumerate() {
+        step.probe.facts = state.facts(place);
+    }
+    Cow::Owned(plan)
+}
+
 fn cover(plan: &Plan, at: Timestamp) -> Cover {
     let mut touches: Vec<String> = Vec::new();
     for step in &plan.steps {
@@ -342,5 +359,5 @@ fn seconds(from: Timestamp, to: Timestamp) -> Option<u64> {
 
 /// `45m 10s`
 fn said(seconds: u64) -> String {
-    crate::style::duration(jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+    crate::style::say(std::time::Duration::from_secs(seconds))
 }

@@ -4,14 +4,13 @@ mod page;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::{
     plan::{Leftover, Measured, history::WINDOW, prediction},
     run::Outcome,
     runbook::{ActionKind, Mode, StepId, span},
-    style::{Page, Style, Symbol, duration, moment, one_line, pad},
+    style::{Page, Style, Symbol, moment, one_line, pad, say},
 };
 
 pub use page::page;
@@ -47,6 +46,8 @@ pub struct Rehearsals {
     pub simulated: bool,
     pub succeeded: usize,
     pub failed: usize,
+    /// Killed and never taken up again, or still under way.
+    pub not_ended: usize,
     /// The recovery time objective of the last one.
     #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
     pub objective: Option<Duration>,
@@ -136,7 +137,7 @@ impl Rehearsals {
         let told: Vec<&Measured> = drills.iter().filter(good).filter(|run| !run.interrupted).collect();
         let took: Vec<Duration> = told.iter().filter_map(|run| run.took).collect();
         let kept = |run: &&Measured| run.took.zip(run.objective).is_some_and(|(took, wanted)| took <= wanted);
-        let ended = drills.iter().filter(|run| run.outcome.is_some());
+        let ended = drills.iter().filter(|run| run.outcome.is_some()).count();
         let succeeded = drills.iter().filter(good).count();
         let steps = told.last().map(|run| run.steps.clone()).unwrap_or_default().into_iter().filter_map(|step| {
             let took: Vec<Duration> = told.iter().filter_map(|run| run.step(&step.id)).collect();
@@ -146,7 +147,8 @@ impl Rehearsals {
             runbook: last.runbook.clone(),
             simulated: last.simulated,
             succeeded,
-            failed: ended.count() - succeeded,
+            failed: ended - succeeded,
+            not_ended: drills.len() - ended,
             objective: last.objective,
             in_time: drills.iter().filter(good).filter(kept).count(),
             total: Figures::of(&took),
@@ -156,7 +158,16 @@ impl Rehearsals {
         })
     }
 
-    /// `12 succeeded, 1 failed; the last at …`: one sentence without full stop.
+    /// `1 failed, 2 did not end`
+    fn otherwise(&self) -> String {
+        let not_ended = match self.not_ended {
+            0 => String::new(),
+            some => format!(", {some} did not end"),
+        };
+        format!("{} failed{not_ended}", self.failed)
+    }
+
+    /// `12 rehearsals of x succeeded, 1 failed; the last was …`: one sentence without full stop.
     pub fn sentence(&self) -> String {
         let last = self.drills.last().map(|run| format!("; the last was {} at {}", run.run, moment(run.started_at)));
         let next = self.total.map(|it| format!("; the next takes {} (p50), {} (p90)", say(it.p50), say(it.p90)));
@@ -164,14 +175,15 @@ impl Rehearsals {
             format!("; the RTO of {} was kept {} of {} times", say(wanted), self.in_time, self.succeeded)
         });
         let parts: String = [last, next, kept].into_iter().flatten().collect();
-        format!("{} of {} succeeded, {} failed{parts}", of(self.succeeded), self.runbook, self.failed)
+        format!("{} of {} succeeded, {}{parts}", of(self.succeeded), self.runbook, self.otherwise())
     }
 
     fn draw(&self, page: &mut Page) {
         let style = page.style;
         let world = if self.simulated { " (simulated)" } else { "" };
         page.line(&format!("{}{world}", style.bold(one_line(&self.runbook))));
-        let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", self.failed) };
+        let all_good = self.failed + self.not_ended == 0;
+        let failed = if all_good { String::new() } else { format!(", {}", self.otherwise()) };
         let last = self.drills.last().map(|run| format!("; last {} ({})", moment(run.started_at), run.run));
         page.hang("  rehearsed  ", &format!("{} times{failed}{}", self.succeeded, last.unwrap_or_default()));
         let Some(total) = &self.total else { return };
@@ -197,14 +209,15 @@ impl Rehearsals {
         }
     }
 
-    /// One character a rehearsal, the newest last, as many as fit; one that failed is marked as such.
+    /// One character a rehearsal, the newest last, as many as fit; one that did not succeed is marked as such.
     fn sparkline(&self, style: &Style) -> String {
         const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         const ASCII: [char; 8] = ['1', '2', '3', '4', '5', '6', '7', '8'];
         let levels = if style.unicode { BLOCKS } else { ASCII };
         let room = style.columns().saturating_sub(48).clamp(8, 60);
         let shown = &self.drills[self.drills.len().saturating_sub(room)..];
-        let took = || shown.iter().filter_map(|run| run.took);
+        let good = |run: &Measured| run.took.filter(|_| run.outcome == Some(Outcome::Succeeded));
+        let took = || shown.iter().filter_map(good);
         let (least, most) = (took().min().unwrap_or_default(), took().max().unwrap_or_default());
         let level = |took: Duration| {
             let share = took.saturating_sub(least).as_secs_f64()
@@ -212,7 +225,7 @@ impl Rehearsals {
             levels[eighth(share)]
         };
         let failed = style.symbol(Symbol::Failed);
-        shown.iter().map(|run| run.took.map_or_else(|| failed.to_owned(), |took| level(took).to_string())).collect()
+        shown.iter().map(|run| good(run).map_or_else(|| failed.to_owned(), |took| level(took).to_string())).collect()
     }
 
     pub(super) fn trend_in_words(&self) -> String {
@@ -248,8 +261,4 @@ fn trend(took: &[Duration]) -> Option<f64> {
 
 pub(super) fn of(sample: usize) -> String {
     if sample == 1 { "1 rehearsal".to_owned() } else { format!("{sample} rehearsals") }
-}
-
-pub(super) fn say(span: Duration) -> String {
-    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{Commands, Standing, Status, story};
+use super::{Commands, Standing, Status, Summary, paper::plain, story};
 use crate::{
     run::{Event, State},
     style::{moment, one_line},
@@ -13,7 +13,7 @@ use crate::{
 /// Events at the end of the note: what happened last.
 const LAST_EVENTS: usize = 12;
 
-/// The note. Ends with a line feed.
+/// The note. `events`: all of the run's. Ends with a line feed.
 pub fn note(
     status: &Status,
     state: &State,
@@ -37,41 +37,57 @@ pub fn note(
     line(format!("**{} of {} steps done.** {}\n", summary.steps_done, summary.steps_in_all, driven(status)));
     let mut section = |title: &str, items: Vec<String>| {
         if !items.is_empty() {
-            let list = items.iter().map(|item| format!("- {}\n", plain(item))).collect::<String>();
+            let list = items.iter().map(|item| format!("- {item}\n")).collect::<String>();
             write!(text, "## {title}\n\n{list}\n").expect("a string takes everything");
         }
     };
-    let truths = summary.world.truths.iter().map(|truth| {
-        let doubt = if truth.certain { "" } else { "not certain: " };
-        format!("{} {doubt}{}", truth.subject, truth.says)
-    });
-    section("What is true now", truths.collect());
+    section("What is true now", truths(summary));
     let waits = outlook.awaits.iter().map(|awaited| {
         let since = awaited.since.map(|since| format!(" since {}", moment(since))).unwrap_or_default();
         format!("`{}` {}{since}", awaited.step, awaited.state)
     });
-    section("What it waits for", waits.collect());
-    section("How long", outlook.countdown(summary.objectives.rto.wanted).into_iter().flatten().collect());
-    let mut decisions = vec![outlook.decision.clone()];
-    decisions.extend(status.questions.iter().map(|(step, question)| format!("`{step}` asks: {question}")));
+    let paused = summary.paused.iter().map(|paused| plain(&paused.sentence()));
+    section("What it waits for", paused.chain(waits).collect());
+    let countdown = outlook.countdown(summary.objectives.rto.wanted).into_iter().flatten();
+    section("How long", countdown.map(|line| plain(&line)).collect());
+    let mut decisions = vec![plain(&outlook.decision)];
+    decisions.extend(status.questions.iter().map(|(step, question)| format!("`{step}` asks: {}", plain(question))));
     section("The next decision", decisions);
-    section("What aborting now would cost", vec![outlook.aborting.clone()]);
+    section("What aborting now would cost", vec![plain(&outlook.aborting)]);
     let people = summary.overrides.iter().map(super::Override::sentence);
     let people = people.chain(summary.open_items.iter().map(super::OpenItem::sentence));
     let people = people.chain(summary.accepted_drift.iter().map(super::Accepted::sentence));
-    section("What people decided", people.chain(summary.approvals.iter().map(super::Approved::sentence)).collect());
+    let people = people.chain(summary.approvals.iter().map(super::Approved::sentence));
+    section("What people decided", people.map(|sentence| plain(&sentence)).collect());
     let look = summary.attention.iter().map(|step| {
         let why = step.error.as_ref().map(|error| format!(": {} ({})", error.message, error.hint)).unwrap_or_default();
-        format!("`{}` {}{why}", step.id, step.state)
+        format!("`{}` {}{}", step.id, step.state, plain(&why))
     });
     section("Steps to look at", look.collect());
-    section("What happened last", last(state, events, commands));
+    section("What happened last", last(events, commands));
     text.push_str("## What to type\n\n```text\n");
     for advice in &summary.next {
         let _infallible = writeln!(text, "{}   # {}", one_line(&advice.command), one_line(&advice.why));
     }
     text.push_str("```\n");
     text
+}
+
+/// What is so, and what Azure was asked for and nobody has seen the end of.
+fn truths(summary: &Summary) -> Vec<String> {
+    let truths = summary.world.truths.iter().map(|truth| {
+        let doubt = if truth.certain { "" } else { "not certain: " };
+        format!("{} {doubt}{}", plain(&truth.subject), plain(&truth.says))
+    });
+    let operations = summary.world.operations.iter().map(|operation| {
+        format!(
+            "not certain: an operation of `{}`, begun at {}, was accepted, and nobody has seen its end: {}",
+            operation.step,
+            moment(operation.since),
+            plain(&operation.url)
+        )
+    });
+    truths.chain(operations).collect()
 }
 
 fn driven(status: &Status) -> String {
@@ -83,24 +99,17 @@ fn driven(status: &Status) -> String {
     }
 }
 
-/// The last events that people read as news, the oldest first.
-fn last(state: &State, events: &[(Timestamp, Event)], commands: &Commands) -> Vec<String> {
+/// The last events that people read as news, the oldest first, as they were told when they happened.
+fn last(events: &[(Timestamp, Event)], commands: &Commands) -> Vec<String> {
     let voice = story::Voice { commands: commands.clone(), asks_here: false };
-    let told = events.iter().rev().flat_map(|(at, event)| {
-        story::tell(*at, event, state, &voice)
-            .into_iter()
-            .filter(|sentence| sentence.weight == story::Weight::News)
-            .map(|sentence| {
-                let step = sentence.step.map(|step| format!(" `{step}`")).unwrap_or_default();
-                format!("{}{step} {}", moment(*at), sentence.text)
-            })
-    });
-    let mut last: Vec<String> = told.take(LAST_EVENTS).collect();
-    last.reverse();
-    last
-}
-
-/// Text from the world on one line, so that it cannot become a heading or a link of the note.
-fn plain(text: &str) -> String {
-    one_line(text).replace('<', "&lt;").replace("](", "] (")
+    let told = story::retell(events.iter().map(|(at, event)| (*at, event)), &voice);
+    let news = told.into_iter().filter(|(_, _, sentence)| sentence.weight == story::Weight::News);
+    let mut lines: Vec<String> = news
+        .map(|(_, at, sentence)| {
+            let step = sentence.step.map(|step| format!(" `{step}`")).unwrap_or_default();
+            format!("{}{step} {}", moment(at), plain(&sentence.text))
+        })
+        .collect();
+    lines.drain(..lines.len().saturating_sub(LAST_EVENTS));
+    lines
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Commands, Standing, world::World};
+use super::{Commands, Standing, overrides, world::World};
 use crate::{
     plan::{Leftover, Measured, MeasuredStep},
     run::{Outcome, State, StepState, decide},
@@ -24,6 +24,7 @@ pub fn measured(state: &State) -> Measured {
         outcome: state.stopped.as_ref().map(|(outcome, _, _)| *outcome),
         took: state.met_at.and_then(|at| between(state.created_at, at)),
         objective: plan.objectives.rto,
+        by_hand: !overrides(state).is_empty(),
         interrupted: state.generation > 1,
         steps: (0..state.steps.len()).filter_map(|place| step(state, place)).collect(),
         left: left(state),

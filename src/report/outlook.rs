@@ -170,7 +170,7 @@ fn asked(state: &State, now: Timestamp) -> Option<String> {
     let wanted = state.approvers_wanted(place).saturating_sub(state.counting(place, now).count());
     let who = if wanted > 1 { format!("{wanted} people") } else { "somebody".to_owned() };
     let (id, starter) = (&state.planned(place).id, one_line(&person(&state.by)));
-    Some(format!("{who} other than {starter} approves `{id}`, until {}", time(attempt.deadline)))
+    Some(format!("{who} other than {starter} approves step {id}, until {}", time(attempt.deadline)))
 }
 
 /// The next approval that the plan asks for.
@@ -181,7 +181,7 @@ fn coming(state: &State, now: Timestamp) -> String {
         Some((planned, _)) => {
             let before = remaining_before(state, &planned.id, now);
             format!(
-                "approve `{}` in about {}, somebody other than {}",
+                "approve step {} in about {}, somebody other than {}",
                 planned.id,
                 duration(before),
                 one_line(&person(&state.by))
@@ -211,25 +211,38 @@ fn aborting(state: &State, standing: Standing) -> String {
     if standing.is_terminal() {
         return "nothing is left to abort".to_owned();
     }
-    let goes_on = state
-        .active
-        .iter()
-        .filter(|place| step::attempt(&state.steps[**place].state).is_some_and(|attempt| attempt.intent.is_some()));
-    let goes_on: Vec<&str> = goes_on.map(|place| state.planned(*place).id.as_str()).collect();
-    let undoable = decide::undoable(state).count();
-    let done = state.changed.values().filter(|place| state.planned(**place).effect == Effect::Irreversible);
-    let final_steps: Vec<&str> = done
-        .filter(|place| matches!(state.steps[**place].state, StepState::Succeeded { .. }))
-        .map(|place| state.planned(*place).id.as_str())
-        .collect();
-    let mut parts = Vec::new();
-    if !goes_on.is_empty() {
-        parts.push(format!("{} goes on in Azure, watched by nobody", goes_on.join(", ")));
+    let (mut goes_on, mut stays, mut unknown, mut turning) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for place in state.changed.values() {
+        let planned = state.planned(*place);
+        let id = planned.id.as_str();
+        let is_final = planned.effect == Effect::Irreversible;
+        match &state.steps[*place].state {
+            StepState::Running { attempt, .. } if attempt.intent.is_some() => goes_on.push(id),
+            StepState::InDoubt { attempt, .. } if attempt.operation.is_some() => goes_on.push(id),
+            StepState::Succeeded { .. } if is_final => stays.push(id),
+            StepState::Failed { .. } | StepState::Waiting { .. } | StepState::Pending { carried: None } if is_final => {
+                unknown.push(id);
+            }
+            // A step that runs without having asked for anything has an attempt before it that did.
+            StepState::Running { .. } | StepState::InDoubt { .. } | StepState::Skipped { .. } => unknown.push(id),
+            StepState::Undoing { .. } | StepState::UndoFailed { .. } => turning.push(id),
+            // Counted below, or a probe found that nothing came of it, or it is back.
+            StepState::Succeeded { .. }
+            | StepState::Failed { .. }
+            | StepState::Waiting { .. }
+            | StepState::Pending { .. }
+            | StepState::Undone => {}
+        }
     }
-    if !final_steps.is_empty() {
-        parts.push(format!("{} stays, and cannot be undone", final_steps.join(", ")));
-    }
-    match undoable {
+    let said = [
+        (goes_on, "goes on in Azure, watched by nobody"),
+        (unknown, "was begun and not seen to succeed: what it left is not known"),
+        (turning, "was being put back: how far that came is not known"),
+        (stays, "stays, and cannot be undone"),
+    ];
+    let said = said.into_iter().filter(|(steps, _)| !steps.is_empty());
+    let mut parts: Vec<String> = said.map(|(steps, says)| format!("{} {says}", steps.join(", "))).collect();
+    match decide::undoable(state).count() {
         0 => {}
         1 => parts.push("1 change stays unless it is aborted with --undo".to_owned()),
         many => parts.push(format!("{many} changes stay unless it is aborted with --undo")),

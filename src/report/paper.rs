@@ -7,7 +7,7 @@ mod html;
 mod markdown;
 
 pub use html::html;
-pub use markdown::markdown;
+pub use markdown::{markdown, plain};
 
 /// A whole document.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct Paper {
 #[derive(Clone, Debug)]
 pub struct Section {
     /// Kebab-case, unique in the document: a place to link to.
-    pub id: &'static str,
-    pub title: &'static str,
+    pub id: String,
+    pub title: String,
     pub blocks: Vec<Block>,
 }
 
@@ -99,6 +99,9 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
 }
 
+/// A word that is longer, such as a URL in a sentence, may be broken anywhere: it would push a table off the page.
+const LONGEST_WORD: usize = 32;
+
 #[derive(Clone, Debug)]
 pub struct Cell {
     pub text: String,
@@ -112,7 +115,7 @@ pub enum Kind {
     Words,
     /// A name, a URL or a value of the world, which may be broken anywhere.
     Literal,
-    /// A time, which may not be broken.
+    /// A time or a duration, which may not be broken.
     Time,
 }
 
@@ -133,13 +136,20 @@ impl Cell {
         self.kind == Kind::Literal
     }
 
-    /// Class in the style sheet. None: it looks like most.
-    fn class(&self) -> Option<&'static str> {
-        match (self.kind, self.tone) {
-            (Kind::Time, _) => Some("time"),
-            (Kind::Words | Kind::Literal, Tone::Plain) => None,
-            (Kind::Words | Kind::Literal, tone) => Some(tone.class()),
+    /// Classes in the style sheet. None: it looks like most.
+    fn class(&self) -> Option<String> {
+        let is_long = |text: &str| text.split_whitespace().any(|word| word.chars().count() > LONGEST_WORD);
+        let mut classes = Vec::new();
+        if self.kind == Kind::Time {
+            classes.push("time");
         }
+        if self.tone != Tone::Plain {
+            classes.push(self.tone.class());
+        }
+        if self.kind == Kind::Words && is_long(&self.text) {
+            classes.push("long");
+        }
+        (!classes.is_empty()).then(|| classes.join(" "))
     }
 
     #[must_use]
@@ -190,7 +200,7 @@ mod tests {
             Block::Table(table),
             Block::Code { caption: text.to_owned(), text: text.to_owned() },
         ];
-        let section = Section { id: "one", title: "One", blocks };
+        let section = Section { id: "one".to_owned(), title: text.to_owned(), blocks };
         Paper { title: text.to_owned(), subtitle: text.to_owned(), foot: text.to_owned(), sections: vec![section] }
     }
 

@@ -92,6 +92,12 @@ impl StepView {
         self.elapsed_s.map(SignedDuration::from_secs)
     }
 
+    /// `step gateway-healthy failed: the gateway answered 503`
+    pub fn failure(&self) -> String {
+        let why = self.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+        format!("step {} {}{why}", self.id, self.state)
+    }
+
     /// Somebody should read why.
     pub fn needs_attention(&self) -> bool {
         self.error.is_some() || !matches!(self.symbol, Symbol::Pending | Symbol::Done | Symbol::Running)

@@ -55,6 +55,25 @@ impl Sentence {
     }
 }
 
+/// Every event of a run as it was told when it happened: with its place in the list, and its sentences. `events`: from the
+/// first; one that does not follow ends it.
+pub fn retell<'a>(
+    events: impl IntoIterator<Item = (Timestamp, &'a Event)>,
+    voice: &Voice,
+) -> Vec<(usize, Timestamp, Sentence)> {
+    let mut state: Option<State> = None;
+    let mut told = Vec::new();
+    for (place, (at, event)) in events.into_iter().enumerate() {
+        let folded = match &mut state {
+            None => State::begin(at, event).map(|begun| state = Some(begun)),
+            Some(state) => state.apply(at, event),
+        };
+        let (Ok(()), Some(state)) = (folded, &state) else { break };
+        told.extend(tell(at, event, state, voice).into_iter().map(|sentence| (place, at, sentence)));
+    }
+    told
+}
+
 /// The sentences of one event; `state` is the one after it. More than one only when somebody takes the run up.
 pub fn tell(at: Timestamp, event: &Event, state: &State, voice: &Voice) -> Vec<Sentence> {
     let sentence = match event {

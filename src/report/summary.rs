@@ -1,7 +1,5 @@
 //! The closing summary: what is true now, how long it took, what needs attention, and what to type next.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,7 +17,7 @@ use super::{
 use crate::{
     run::{Outcome, RunId, State, state::BY_HAND},
     runbook::Mode,
-    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad},
+    style::{Page, Style, Symbol, columns, duration, fit, moment, one_line, pad, say},
 };
 
 /// Version of the JSON form. Changelog:
@@ -362,8 +360,4 @@ fn unclear(page: &mut Page, doubt: &Doubt, indent: &str) {
 /// A JSON value on one line; a text without its quotes.
 fn scalar(value: &Value) -> String {
     value.as_str().map_or_else(|| one_line(&value.to_string()), one_line)
-}
-
-fn say(span: Duration) -> String {
-    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
 }

@@ -194,7 +194,9 @@ fn traffic(state: &State, place: usize, standing: Standing) -> (bool, String) {
         StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } if attempt.intent.is_some() => {
             (false, format!("points at {target} or still at {before}: nobody knows what became of the request"))
         }
-        StepState::Failed { .. } | StepState::Waiting { .. } if record.changes > 0 => {
+        StepState::Failed { .. } | StepState::Waiting { .. } | StepState::Pending { carried: None }
+            if record.changes > 0 =>
+        {
             (false, format!("was not seen to move to {target}: the change failed; before the run it was {before}"))
         }
         StepState::Pending { .. } if record.changes > 0 => (
@@ -286,7 +288,9 @@ fn restored(state: &State, place: usize, standing: Standing) -> (bool, String) {
         StepState::Running { attempt, .. } | StepState::InDoubt { attempt, .. } if attempt.intent.is_some() => {
             (false, format!("may be restored from {backup}: nobody knows whether Azure took the request"))
         }
-        StepState::Failed { .. } | StepState::Waiting { .. } if record.changes > 0 => {
+        StepState::Failed { .. } | StepState::Waiting { .. } | StepState::Pending { carried: None }
+            if record.changes > 0 =>
+        {
             (false, "could not be restored: what its configuration is now has not been seen".to_owned())
         }
         StepState::Pending { .. } if record.changes > 0 => {

@@ -9,4 +9,4 @@ mod time;
 
 pub use look::{Style, Symbol};
 pub use page::{Page, columns, fit, one_line, pad, wrap};
-pub use time::{duration, moment, precise, time};
+pub use time::{duration, moment, precise, say, time};

@@ -1,5 +1,7 @@
 //! Durations and times as people say them. Times are always UTC.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// `0.4s`, `12s`, `45m`, `45m 10s`, `3h 02m`, `2d 03h`: the two largest units, the second left out when it is zero.
@@ -11,6 +13,11 @@ pub fn duration(duration: SignedDuration) -> String {
         }
     }
     text
+}
+
+/// As [`duration`], of a span that cannot be negative.
+pub fn say(span: Duration) -> String {
+    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
 }
 
 /// As [`duration`], but always with both units, so that a running clock keeps its shape.

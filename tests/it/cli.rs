@@ -370,8 +370,9 @@ fn a_report_names_rehearsals_and_the_proof_that_is_given_as_evidence() {
     assert!(drill.status.code().is_some_and(|code| [0, 1, 7].contains(&code)), "{}", story(&drill));
     let plan =
         |more: &[&str]| place.lifeboat(&[&["plan", FLAGSHIP, "--simulate", "--report", "board.md"], more].concat());
-    let planned = plan(&["--proof", "proof.json", "--out", "plan.json", "--valid-for", "24h"]);
+    let planned = plan(&["--proof", "proof.json", "--out", "plan.json", "--valid-for", "24h", "--print"]);
     assert_eq!(planned.status.code(), Some(0), "{}", story(&planned));
+    assert!(out(&planned).contains("valid until 20"), "{}", out(&planned));
     let board = std::fs::read_to_string(place.0.path().join("board.md")).unwrap();
     for said in ["only some points were tried", "proof.json", "may be run until", "friday"] {
         assert!(board.contains(said), "{said}: {board}");

@@ -2,7 +2,9 @@
 
 mod evidence;
 mod example;
+mod judged;
 mod look;
+mod loss;
 mod size;
 
 use lifeboat::report::{Dossier, dossier::Light};
@@ -46,6 +48,13 @@ fn a_dry_run_tells_the_change_and_the_way_back() {
     let back = dossier.backout.iter().find(|row| row.step.as_str() == "flip").unwrap();
     assert_eq!(back.back_s, Some(60));
     assert_eq!(back.stays.as_deref(), Some("what restore did"));
+    // Nothing but time would be needed before the restore; after it no time is enough.
+    let of = |id: &str| dossier.backout.iter().find(|row| row.step.as_str() == id).unwrap();
+    assert_eq!((of("confirm-outage").back_s, of("restore").back_s), (Some(0), None));
+    for told in [dossier.markdown(), dossier.service_now()] {
+        assert!(told.contains("1m, and what restore did stays"), "{told}");
+        assert!(told.contains("nothing can be taken back: what restore did stays"), "{told}");
+    }
     let restore = dossier.steps.iter().find(|step| step.id.as_str() == "restore").unwrap();
     let wanted = "Microsoft.ApiManagement/service/restore/action";
     assert!(restore.permissions.iter().any(|one| one.action == wanted && one.on == "apim-contoso-east"));

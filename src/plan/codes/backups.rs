@@ -33,6 +33,7 @@ pub(super) const CODES: &[Code] = &[
         "no manifest names what the backup holds, so that the restored service cannot be held against it",
         "let apim.backup take the backups; without a manifest the proof is gone past with `lifeboat skip`",
     )
+    .unread()
     .seen_in("tier-not-compared")
     .with("an apim.verify-restore step"),
     blocker(
@@ -74,13 +75,15 @@ pub(super) const CODES: &[Code] = &[
         "it is not known whether another run of the state directory needs the backups that would be pruned",
         "repair or move what cannot be read from the state directory; until then the step deletes nothing",
     )
+    .unread()
     .seen_in("clean")
     .with("a damaged journal in the state directory"),
     warning(
         "backup-without-manifest",
         "the backup that would be restored has no manifest",
         "take backups with `apim.backup`, which writes one: in an outage the active service cannot be asked",
-    ),
+    )
+    .unread(),
     note(
         "changed-since-backup",
         "the activity log names what was changed in the service since the backup was made",
@@ -90,7 +93,8 @@ pub(super) const CODES: &[Code] = &[
         "changes-unread",
         "the activity log could not be read, so what was changed since the backup is not known by name",
         "grant Microsoft.Insights/eventtypes/values/read on the service's resource group",
-    ),
+    )
+    .unread(),
     warning(
         "backup-expires-soon",
         "the newest usable backup expires within a week",

@@ -41,12 +41,14 @@ pub(super) const CODES: &[Code] = &[
         "name-server-unknown",
         "the address of a name server of the zone cannot be had",
         "check the site's `dns.resolvers`, or name the servers in `dns.authoritative`",
-    ),
+    )
+    .unread(),
     warning(
         "dns-server-silent",
         "a name server or resolver does not answer this machine",
         "let this machine ask it on port 53 over UDP and TCP, or name other servers in the site's `dns`",
-    ),
+    )
+    .unread(),
     blocker(
         "zone-not-delegated",
         "the domain is delegated to other name servers than those of the zone: a flip would be seen by nobody",
@@ -61,7 +63,8 @@ pub(super) const CODES: &[Code] = &[
         "delegation-unverified",
         "no resolver tells to which name servers the domain is delegated",
         "let this machine ask its resolvers for NS records, or name others in the site's `dns.resolvers`",
-    ),
+    )
+    .unread(),
     warning(
         "ttl-exceeds-rto",
         "caches may keep the old target for more than a quarter of the recovery time objective",

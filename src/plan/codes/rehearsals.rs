@@ -5,7 +5,8 @@ use super::{Code, blocker, note, warning};
 pub(super) const CODES: &[Code] = &[
     blocker(
         "not-rehearsed",
-        "the runbook was not rehearsed for longer than the site's `rehearsal` allows; an unplanned run is only warned",
+        "the runbook was not rehearsed for longer than the site's `rehearsal` allows; an unplanned run is only warned, and so is one \
+         of a runbook that was rehearsed in time as another text",
         "rehearse it with `lifeboat drill`, then plan again",
     )
     .seen_in("clean")
@@ -21,7 +22,7 @@ pub(super) const CODES: &[Code] = &[
         "history-unread",
         "earlier runs could not be read: predictions rest on less, and whether it was rehearsed is not known",
         "repair or move what cannot be read from the store; a run does not need it",
-    )
+    ).unread()
     .seen_in("clean")
     .with("a damaged journal where runs are kept"),
 ];

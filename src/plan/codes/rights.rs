@@ -12,17 +12,20 @@ pub(super) const CODES: &[Code] = &[
         "permission-optional-missing",
         "the credential lacks a permission without which a step sees less",
         "grant it: `lifeboat rbac` prints a role with exactly what the runbook needs",
-    ),
+    )
+    .unread(),
     warning(
         "permissions-unverified",
         "it is not known what the credential may do on a resource",
         "grant Microsoft.Authorization/permissions/read there",
-    ),
+    )
+    .unread(),
     note(
         "permissions-open",
         "what a step acts on is only known in the run, so permissions on it could not be asked",
         "`lifeboat rbac` names what it needs; rehearse the runbook",
     )
+    .unread()
     .seen_in("clean")
     .with("a `zone` that a `command` step prints"),
     blocker(
@@ -39,7 +42,8 @@ pub(super) const CODES: &[Code] = &[
         "locks-unverified",
         "it is not known whether locks forbid what a step does",
         "grant Microsoft.Authorization/locks/read, or look at Locks in the portal",
-    ),
+    )
+    .unread(),
     warning(
         "group-in-active-region",
         "something that a failover needs is in a resource group whose region is that of the active service",
@@ -49,7 +53,8 @@ pub(super) const CODES: &[Code] = &[
         "group-unverified",
         "the region of a resource group could not be read",
         "grant Microsoft.Resources/subscriptions/resourceGroups/read",
-    ),
+    )
+    .unread(),
     warning(
         "arm-budget-low",
         "the resource manager is about to throttle this identity",

@@ -32,7 +32,8 @@ pub(super) const CODES: &[Code] = &[
     )
     .seen_in("standby-broken")
     .with("an apim.backup step"),
-    blocker("tier-unknown", "Azure does not say which tier the standby has", "check that the id is that of a service"),
+    blocker("tier-unknown", "Azure does not say which tier the standby has", "check that the id is that of a service")
+        .unread(),
     blocker(
         "tier-cannot-restore",
         "the standby's tier has no backup and restore",
@@ -52,12 +53,14 @@ pub(super) const CODES: &[Code] = &[
         "serving-unverified",
         "no resolver tells whether a hostname leads to the service that would be overwritten",
         "make sure by other means that no client uses it; let this machine ask the site's `dns.resolvers`",
-    ),
+    )
+    .unread(),
     warning(
         "tier-not-compared",
         "neither the active service nor a manifest tells which tier the backup is of",
         "set `expect_tier`; Azure itself refuses a restore of another tier, but only once it is asked",
-    ),
+    )
+    .unread(),
     blocker(
         "workspaces",
         "the standby has workspaces, and Azure refuses to restore to such a service",
@@ -67,7 +70,8 @@ pub(super) const CODES: &[Code] = &[
         "workspaces-unknown",
         "it is not known whether the standby has workspaces",
         "grant Microsoft.ApiManagement/service/workspaces/read, or look in the portal",
-    ),
+    )
+    .unread(),
     warning(
         "same-region",
         "the standby is in the region of the service that it stands in for",
@@ -135,7 +139,8 @@ pub(super) const CODES: &[Code] = &[
         "gateway-unknown",
         "Azure names no gateway of the standby",
         "wait until the service is activated; a service whose gateway is disabled cannot take over",
-    ),
+    )
+    .unread(),
     warning(
         "gateway-not-found",
         "the name of the standby's gateway cannot be looked up",
@@ -152,18 +157,21 @@ pub(super) const CODES: &[Code] = &[
         "outage-not-shown",
         "nothing shows that the active service is lost",
         "give the credential the right to read the service, or look from a machine that can reach its gateway",
-    ),
+    )
+    .unread(),
     blocker(
         "nothing-observed",
         "nothing could be seen of the active service, nor of anything else",
         "this machine may be cut off itself: check its network and resolvers, or run from elsewhere",
-    ),
-    note("active-silent", "the active service does not answer", "expected in an outage"),
+    )
+    .unread(),
+    note("active-silent", "the active service does not answer", "expected in an outage").unread(),
     note(
         "active-unverified",
         "the active service cannot be asked, so it could not be compared with the standby",
         "expected in an outage; on any other day let this credential and this machine reach it",
     )
+    .unread()
     .seen_in("active-silent"),
     blocker(
         "standby-deleted",
@@ -189,7 +197,8 @@ pub(super) const CODES: &[Code] = &[
         "network-unverified",
         "it is not known whether the standby reaches what it depends on",
         "grant Microsoft.ApiManagement/service/networkStatus/read, or look at its Network status in the portal",
-    ),
+    )
+    .unread(),
     warning(
         "certificate-expires-soon",
         "a certificate of the standby has less than 30 days left",
@@ -244,5 +253,6 @@ pub(super) const CODES: &[Code] = &[
         "inventory-unverified",
         "something that a restore does not bring could not be compared",
         "grant the read that the message names, or compare it by hand",
-    ),
+    )
+    .unread(),
 ];

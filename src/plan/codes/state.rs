@@ -8,6 +8,7 @@ pub(super) const CODES: &[Code] = &[
         "the object store in which runs are kept cannot be opened or listed",
         "see that the container exists and that the credential may list, read and write there",
     )
+    .unread()
     .seen_in("clean")
     .with("`state:` naming a container that is not there"),
     blocker(
@@ -36,6 +37,7 @@ pub(super) const CODES: &[Code] = &[
         "it is not known in which region the account is that runs are kept in",
         "grant Microsoft.Storage/storageAccounts/read on its subscription, or look in the portal",
     )
+    .unread()
     .seen_in("clean")
     .with("`state:` naming an account of another subscription"),
     note(
@@ -43,6 +45,7 @@ pub(super) const CODES: &[Code] = &[
         "runs are kept outside of Azure, or in an emulator: where was not looked at",
         "see that it does not depend on the region that would be lost",
     )
+    .unread()
     .seen_in("clean")
     .with("`state: s3://…`"),
 ];

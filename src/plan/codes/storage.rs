@@ -43,7 +43,7 @@ pub(super) const CODES: &[Code] = &[
         "storage-unverified",
         "the account's settings could not be read",
         "grant Microsoft.Storage/storageAccounts/read, or check its firewall and its keys by hand",
-    ),
+    ).unread(),
     warning(
         "storage-region",
         "the account is in the region of the active service: a loss of the region takes the backups too",
@@ -68,7 +68,7 @@ pub(super) const CODES: &[Code] = &[
         "storage-cors-unknown",
         "it is not known whether the blob service has CORS rules",
         "grant Microsoft.Storage/storageAccounts/blobServices/read, or look in the portal",
-    ),
+    ).unread(),
     blocker(
         "identity-role-missing",
         "the standby's identity does not hold the role that lets it read the backup",
@@ -78,12 +78,12 @@ pub(super) const CODES: &[Code] = &[
         "roles-unverified",
         "it is not known whether the standby's identity may read the backup",
         "grant Microsoft.Authorization/roleAssignments/read, or look at the account's Access control",
-    ),
+    ).unread(),
     blocker(
         "storage-unreadable",
         "the container that a backup goes to cannot be listed",
         "grant `Storage Blob Data Contributor` on the account to the credential's identity: it writes the manifest",
-    )
+    ).unread()
     .with("an `apim.backup` step"),
     blocker(
         "container-missing",

@@ -81,6 +81,7 @@ pub(super) const CODES: &[Code] = &[
         "the endpoint is disabled, so Traffic Manager does not know whether it is healthy",
         "check its gateway in a step before",
     )
+    .unread()
     .seen_in("clean")
     .with(STEP),
 ];

@@ -4,10 +4,10 @@
 use crate::{
     plan::{Certainty, Plan, PlannedStep, facts::PlannedRequest},
     runbook::{ActionKind, Effect, StepId},
-    style::{Page, Style, moment, one_line},
+    style::{Page, Style, moment, one_line, say},
 };
 
-use super::{timeline::say, value, whole};
+use super::{value, whole};
 
 const INDENT: &str = "     ";
 

@@ -6,13 +6,10 @@ use crate::{
         facts::{Fact, PlannedRequest},
     },
     runbook::{Effect, OnFailure, StepId},
-    style::{Page, Symbol, columns, one_line, pad},
+    style::{Page, Symbol, columns, one_line, pad, say},
 };
 
-use super::{
-    timeline::{self, say},
-    value,
-};
+use super::{timeline, value};
 
 /// Facts of a step that are shown; all of them are in the JSON form.
 const MOST_FACTS: usize = 24;

@@ -2,12 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use jiff::SignedDuration;
-
 use crate::{
     plan::{Plan, Prediction},
     runbook::StepId,
-    style::{Page, columns, duration, fit, pad},
+    style::{Page, columns, fit, pad, say},
 };
 
 /// Beyond this only the critical path is drawn: a board reads a page, not a wall.
@@ -87,8 +85,4 @@ pub(super) fn bound(prediction: Option<&Prediction>) -> String {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a terminal's width")]
 fn cells_of(share: f64, cells: usize) -> usize {
     (share * cells as f64).round().clamp(0.0, cells as f64) as usize
-}
-
-pub(super) fn say(span: Duration) -> String {
-    duration(SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX))
 }

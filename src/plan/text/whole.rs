@@ -5,14 +5,10 @@ use std::time::Duration;
 use crate::{
     plan::{Certainty, Forced, Plan, facts::Severity, recovery},
     runbook::StepId,
-    style::{Page, Style, Symbol, columns, moment, one_line, pad},
+    style::{Page, Style, Symbol, columns, moment, one_line, pad, say},
 };
 
-use super::{
-    findings, step,
-    timeline::{self, say},
-    value,
-};
+use super::{findings, step, timeline, value};
 
 /// What to type after reading, as the caller knows how it was called.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-//! The way back: for each step, how it is taken back, and how long going back takes for whoever stops right after it.
+//! The way back: for each step, how it is taken back; and for whoever stops right after it, how long going back takes and what
+//! stays all the same.
 
 use serde::Serialize;
 
@@ -14,16 +15,32 @@ pub struct Backout {
     pub effect: Effect,
     /// How this one step is taken back. Lower-case fragment.
     pub how: String,
-    /// Seconds to go all the way back from the point after this step, caches included. None: it cannot be gone.
+    /// Seconds until everything before the point after this step that can be taken back is back, caches included. None:
+    /// nothing can, and something stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub back_s: Option<u64>,
     /// What stays, whatever is taken back. Lower-case fragment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stays: Option<String>,
 }
 
+impl Backout {
+    /// How long going back takes from the point after the step. Lower-case fragment.
+    pub(super) fn takes(&self) -> String {
+        let took = self.back_s.map(|back| if back == 0 { "at once".to_owned() } else { super::said(back) });
+        match (took, &self.stays) {
+            (Some(took), None) => took,
+            (Some(took), Some(stays)) => format!("{took}, and {stays} stays"),
+            (None, Some(stays)) => format!("nothing can be taken back: {stays} stays"),
+            (None, None) => "nothing can be taken back".to_owned(),
+        }
+    }
+}
+
 pub(super) fn of(plan: &Plan) -> Vec<Backout> {
     let mut writes = 0;
     let mut caches = 0;
+    let mut is_undoable = false;
     let mut stays: Vec<&str> = Vec::new();
     let mut rows = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
@@ -33,6 +50,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Backout> {
                 // A write back takes as long as the write did.
                 writes += step.expected.as_secs();
                 caches = caches.max(drain(step));
+                is_undoable = true;
             }
             Effect::Irreversible => stays.push(step.id.as_str()),
         }
@@ -40,7 +58,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Backout> {
             step: step.id.clone(),
             effect: step.effect,
             how: how(step),
-            back_s: Some(writes + caches),
+            back_s: (is_undoable || stays.is_empty()).then_some(writes + caches),
             stays: (!stays.is_empty()).then(|| format!("what {} did", stays.join(", "))),
         });
     }

@@ -37,7 +37,11 @@ pub(super) fn of(state: &State, records: &[Record], now: Timestamp) -> Vec<Devia
         }
     }
     for (place, (planned, record)) in state.plan.steps.iter().zip(&state.steps).enumerate() {
-        let why = causes(of_step.get(&planned.id).map(Vec::as_slice).unwrap_or_default());
+        let mut why = causes(of_step.get(&planned.id).map(Vec::as_slice).unwrap_or_default());
+        if let (StepState::Pending { .. }, Some((_, reason, _)), true) = (&record.state, &state.stopped, why.is_empty())
+        {
+            why.push(format!("the run had stopped: {}", one_line(reason)));
+        }
         let mut say = |what: String| list.push(Deviation { step: Some(planned.id.clone()), what, why: why.clone() });
         let expected = planned.expected.as_secs();
         let until = record.ended_at.unwrap_or(now);

@@ -8,13 +8,12 @@ use super::{CrashProof, said};
 use crate::{
     plan::{History, Plan},
     report::{
-        Commands, Judgement,
+        Commands, Judgement, ObjectiveVerdict,
         drills::{Drills, Rehearsals},
-        objectives,
     },
     run::{RunId, State, StepState},
     runbook::{ActionKind, StepId, span},
-    style::moment,
+    style::{moment, one_line},
 };
 
 /// When it may be done, and for how long the plan tells the truth.
@@ -196,8 +195,7 @@ fn proves(kind: ActionKind) -> Option<&'static str> {
 }
 
 /// Marks the criteria with what the run came to.
-pub(super) fn hold_against(criteria: &mut [Criterion], state: &State) {
-    let reached = objectives(state, state.last_event_at);
+pub(super) fn hold_against(criteria: &mut [Criterion], state: &State, reached: &ObjectiveVerdict) {
     let rehearsed = state.is_rehearsed();
     for criterion in criteria {
         (criterion.met, criterion.seen) = match criterion.of {
@@ -213,11 +211,11 @@ pub(super) fn hold_against(criteria: &mut [Criterion], state: &State) {
                         (Some(true), record.met_at.map(|met| format!("succeeded at {}; put back since", moment(met))))
                     }
                     StepState::Failed { .. } | StepState::Undone | StepState::UndoFailed { .. } => (Some(false), at),
+                    StepState::Skipped { reason, .. } => (None, Some(format!("skipped: {}", one_line(reason)))),
                     StepState::Pending { .. }
                     | StepState::Running { .. }
                     | StepState::Waiting { .. }
                     | StepState::InDoubt { .. }
-                    | StepState::Skipped { .. }
                     | StepState::Undoing { .. } => (None, Some(record.state.word().to_owned())),
                 }
             }

@@ -1,12 +1,13 @@
-//! The traffic light, and the rule that produced it: the first of the list that holds. A test walks the list.
+//! The traffic light, and the rule that produced it: the first of a list that holds. A test walks both lists.
 
 use serde::Serialize;
 
 use super::Outcome;
 use crate::{
     plan::{Certainty, Plan, facts::Severity},
-    report::{Judgement, OpenItem, Standing},
+    report::{Judgement, OpenItem, Standing, step::StepView},
     run::Outcome as Ended,
+    style::Symbol,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,11 +38,45 @@ pub struct Judged {
     pub reasons: Vec<String>,
 }
 
-impl Judged {
-    /// None: the rule does not hold.
-    fn when(light: Light, rule: &'static str, reasons: Vec<String>) -> Option<Self> {
-        (!reasons.is_empty()).then_some(Self { light, rule, reasons })
-    }
+/// A light, and when it is lit: a lower-case fragment with its full stop, the same for everybody.
+pub type Rule = (Light, &'static str);
+
+/// Of a plan. The first that holds judges it; the last holds when no other does.
+pub const OF_A_PLAN: [Rule; 6] = [
+    (Light::Red, "a blocker stands; a run of this plan would be refused."),
+    (Light::Amber, "somebody decided against what is seen."),
+    (Light::Amber, "an objective is predicted to be missed, in the middle of all runs (p50)."),
+    (Light::Amber, "a warning stands that somebody should have read."),
+    (Light::Amber, "what a step will do cannot be known before the run."),
+    (
+        Light::Green,
+        "nothing stands in the way, no warning stands, and in the middle of all runs (p50) no objective is missed.",
+    ),
+];
+
+/// Of a run. As [`OF_A_PLAN`].
+pub const OF_A_RUN: [Rule; 9] = [
+    (Light::Red, "a human must look; the run could not end by itself."),
+    (Light::Red, "it ended without recovering."),
+    (Light::Red, "nobody drives it, and what became of a change is not known."),
+    (Light::Amber, "it is not over."),
+    (Light::Amber, "recovered, and what one person approved alone is not signed off by somebody else."),
+    (Light::Amber, "recovered, and an objective was missed."),
+    (Light::Amber, "recovered, and a step failed all the same, or whether an objective was met is not known."),
+    (Light::Amber, "recovered, and somebody decided against what was seen, or in its place."),
+    (
+        Light::Green,
+        "recovered, every objective that is set is met, no step failed, nobody overrode what was seen, and nothing waits to \
+         be signed off.",
+    ),
+];
+
+/// `found`: for each rule but the last what it found, as lower-case fragments; it holds when that is anything.
+fn first(rules: &[Rule], found: Vec<Vec<String>>) -> Judged {
+    let held = found.into_iter().enumerate().find(|(_, reasons)| !reasons.is_empty());
+    let (place, reasons) = held.unwrap_or((rules.len() - 1, Vec::new()));
+    let (light, rule) = rules[place];
+    Judged { light, rule, reasons }
 }
 
 /// Codes of findings that say that an objective is predicted to be missed.
@@ -53,38 +88,14 @@ pub(super) fn before(plan: &Plan) -> Judged {
         plan.findings.iter().filter(|finding| wanted(finding)).map(|finding| finding.message.clone()).collect()
     };
     let unknown = plan.steps.iter().filter(|step| step.certainty == Certainty::Unknown);
-    let rules = [
-        Judged::when(
-            Light::Red,
-            "a blocker stands; a run of this plan would be refused.",
-            told(&|finding| finding.severity == Severity::Blocker),
-        ),
-        Judged::when(
-            Light::Amber,
-            "somebody decided against what is seen.",
-            plan.forced.iter().map(|forced| forced.over("the look at the service that is left")).collect(),
-        ),
-        Judged::when(
-            Light::Amber,
-            "an objective is predicted to be missed, in the middle of all runs (p50).",
-            told(&|finding| MISSES.contains(&finding.code.as_str())),
-        ),
-        Judged::when(
-            Light::Amber,
-            "a warning stands that somebody should have read.",
-            told(&|finding| finding.severity == Severity::Warning),
-        ),
-        Judged::when(
-            Light::Amber,
-            "what a step will do cannot be known before the run.",
-            unknown.map(|step| format!("{}: {}", step.id, step.probe.summary)).collect(),
-        ),
+    let found = vec![
+        told(&|finding| finding.severity == Severity::Blocker),
+        plan.forced.iter().map(|forced| forced.over("the look at the service that is left")).collect(),
+        told(&|finding| MISSES.contains(&finding.code.as_str())),
+        told(&|finding| finding.severity == Severity::Warning),
+        unknown.map(|step| format!("{}: {}", step.id, step.probe.summary)).collect(),
     ];
-    rules.into_iter().flatten().next().unwrap_or_else(|| Judged {
-        light: Light::Green,
-        rule: "nothing stands in the way, no warning stands, and in the middle of all runs (p50) no objective is missed.",
-        reasons: Vec::new(),
-    })
+    first(&OF_A_PLAN, found)
 }
 
 /// Of a run.
@@ -92,39 +103,22 @@ pub(super) fn after(standing: Standing, outcome: &Outcome) -> Judged {
     let doubts = outcome.world.truths.iter().filter(|truth| !truth.certain);
     let doubts: Vec<String> = doubts.map(|truth| format!("{} {}", truth.subject, truth.says)).collect();
     let over = |wanted: bool| if wanted { vec![outcome.ended_because()] } else { Vec::new() };
-    let objectives = &outcome.objectives;
-    let missed = [("RTO", objectives.rto), ("RPO", objectives.rpo)];
-    let missed = missed.into_iter().filter(|(_, objective)| objective.judgement == Judgement::Missed);
-    let rules = [
-        Judged::when(Light::Red, "a human must look; the run could not end by itself.", over(is_stuck(standing))),
-        Judged::when(Light::Red, "it ended without recovering.", over(is_lost(standing))),
-        Judged::when(
-            Light::Red,
-            "nobody drives it, and what became of a change is not known.",
-            if standing.may_be_driven() { Vec::new() } else { doubts },
-        ),
-        Judged::when(Light::Amber, "it is not over.", over(!standing.is_terminal())),
-        Judged::when(
-            Light::Amber,
-            "recovered, and what one person approved alone is not signed off by somebody else.",
-            outcome.open_items().map(OpenItem::sentence).collect(),
-        ),
-        Judged::when(
-            Light::Amber,
-            "recovered, and an objective was missed.",
-            missed.map(|(name, _)| format!("{name} was missed")).collect(),
-        ),
-        Judged::when(
-            Light::Amber,
-            "recovered, and somebody decided against what was seen, or in its place.",
-            outcome.decided(),
-        ),
+    let objectives = [("RTO", outcome.objectives.rto), ("RPO", outcome.objectives.rpo)];
+    let judged = |wanted| objectives.iter().filter(move |it| it.1.judgement == wanted).map(|(name, _)| *name);
+    // In a run that recovered it failed and was tolerated.
+    let failed = outcome.attention.iter().filter(|step| step.symbol == Symbol::Failed).map(StepView::failure);
+    let unknown = judged(Judgement::Unknown).map(|name| format!("whether the {name} was met is not known"));
+    let found = vec![
+        over(is_stuck(standing)),
+        over(is_lost(standing)),
+        if standing.may_be_driven() { Vec::new() } else { doubts },
+        over(!standing.is_terminal()),
+        outcome.open_items().map(OpenItem::sentence).collect(),
+        judged(Judgement::Missed).map(|name| format!("{name} was missed")).collect(),
+        failed.chain(unknown).collect(),
+        outcome.decided(),
     ];
-    rules.into_iter().flatten().next().unwrap_or_else(|| Judged {
-        light: Light::Green,
-        rule: "recovered, no objective missed, nobody overrode what was seen, and nothing waits to be signed off.",
-        reasons: Vec::new(),
-    })
+    first(&OF_A_RUN, found)
 }
 
 fn is_stuck(standing: Standing) -> bool {

@@ -5,13 +5,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::said;
+use super::{said, scope::changes};
 use crate::{
-    plan::{Plan, PlannedStep, recovery},
+    plan::{
+        Plan, PlannedStep,
+        changes::{Changed, since_backup},
+        recovery,
+    },
     run::{State, StepState},
     runbook::{ActionKind, ResourceId, StepId},
-    style::moment,
+    style::{moment, one_line},
 };
+
+const LOG_LACKS: &str = "It is minutes late, and lacks what passes by the resource manager (the developer portal)";
 
 /// A name that only one side has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +38,7 @@ pub struct Loss {
     pub backup: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
-    /// When the plan was made.
+    /// When the plan was made; of a backup that the run chose, when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_s: Option<u64>,
     /// What the backup holds, by kind, as its manifest counts it.
@@ -49,9 +55,7 @@ pub struct Loss {
 pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&State>) -> Loss {
     let outputs = |place: usize| outputs(plan, state, place);
     let places = |kind: ActionKind| plan.steps.iter().enumerate().filter(move |(_, step)| step.action == kind);
-    let chosen = places(ActionKind::FindLatest).next().map(|(place, _)| outputs(place)).cloned().unwrap_or_default();
-    let text = |name: &str| chosen.get(name).and_then(Value::as_str).map(str::to_owned);
-    let created = text("created").and_then(|text| text.parse::<Timestamp>().ok());
+    let chosen = Chosen::of(plan, state);
     let restores = places(ActionKind::Restore).next().is_some();
     let mut names: Vec<LostName> = Vec::new();
     for (place, step) in places(ActionKind::Compare) {
@@ -60,6 +64,7 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
         names.extend(named(step, outputs(place), "only_in_service", &format!("only {service} has it, not {other}")));
         names.extend(named(step, outputs(place), "only_in_other", &format!("only {other} has it, not {service}")));
     }
+    let compared = compared(plan, state, names.len());
     for (place, step) in places(ActionKind::VerifyRestore) {
         names.extend(named(step, outputs(place), "missing", "the backup holds it, and it was not found restored"));
         names.extend(named(
@@ -69,16 +74,26 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
             "the service has it, and the backup's manifest does not",
         ));
     }
-    let compared = places(ActionKind::Compare).next().is_some();
-    let age = recovery::predicted_age(plan).map(|age| age.as_secs());
+    let changes = chosen.changes.iter().flat_map(|(step, changed)| changed.iter().map(move |one| (step, one)));
+    names.extend(changes.map(|(step, one)| LostName {
+        step: step.clone(),
+        kind: "changed since the backup".to_owned(),
+        name: one.name().to_owned(),
+        says: one.how(),
+    }));
+    let lost = if restores {
+        sentences(plan, &chosen, compared)
+    } else {
+        vec!["No step restores anything: no configuration is overwritten by an older one".to_owned()]
+    };
     Loss {
-        backup: text("name"),
-        created,
-        age_s: age.filter(|_| restores),
-        holds: holds(&chosen),
+        backup: chosen.outputs.get("name").and_then(Value::as_str).map(str::to_owned),
+        created: chosen.created,
+        age_s: chosen.age_s.filter(|_| restores),
+        holds: holds(&chosen.outputs),
         names,
-        says: impact(plan).into_iter().chain(sentences(plan, restores, created, age, compared)).collect(),
-        ask: active(plan, arguments).zip(created).filter(|_| restores).map(|(active, created)| {
+        says: impact(plan, arguments).into_iter().chain(lost).collect(),
+        ask: active(plan, arguments).zip(chosen.created).filter(|_| restores).map(|(active, created)| {
             format!(
                 "az monitor activity-log list --resource-id '{active}' --start-time {} --query \
                  \"[].{{at:eventTimestamp,what:operationName.value,on:resourceId,who:caller}}\" --output table",
@@ -88,8 +103,41 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
     }
 }
 
+/// The backup that is restored: of several, the oldest.
+#[derive(Default)]
+struct Chosen {
+    outputs: Map<String, Value>,
+    created: Option<Timestamp>,
+    age_s: Option<u64>,
+    /// The run chose it; else the plan foresaw it.
+    in_run: bool,
+    /// By the activity log: step that read it, and what was changed after the backup. None: nobody could read it.
+    changes: Option<(StepId, Vec<Changed>)>,
+}
+
+impl Chosen {
+    fn of(plan: &Plan, state: Option<&State>) -> Self {
+        let searches = plan.steps.iter().enumerate().filter(|(_, step)| step.action == ActionKind::FindLatest);
+        let chosen = searches.map(|(place, step)| {
+            let outputs = outputs(plan, state, place).clone();
+            let began = state.filter(|state| matches!(state.steps[place].state, StepState::Succeeded { .. }));
+            let at = began.map_or(plan.made_at, |state| state.created_at);
+            let created = outputs.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            let age_s = recovery::backup_age(&outputs, at).map(|age| age.as_secs());
+            let after = |changed: &Changed| created.is_none_or(|created: Timestamp| changed.at > created);
+            // What is changed before a run takes a backup of its own is in that.
+            let old = plan.steps.iter().all(|step| step.action != ActionKind::Backup);
+            let changes = since_backup(step)
+                .filter(|_| old)
+                .map(|changes| (step.id.clone(), changes.into_iter().filter(after).collect::<Vec<_>>()));
+            Self { outputs, created, age_s, in_run: began.is_some(), changes }
+        });
+        chosen.max_by_key(|chosen| chosen.age_s).unwrap_or_default()
+    }
+}
+
 /// What users notice, name by name.
-fn impact(plan: &Plan) -> Vec<String> {
+fn impact(plan: &Plan, arguments: &[Map<String, Value>]) -> Vec<String> {
     let moves = plan.steps.iter().filter(|step| step.action.moves_traffic());
     let mut says: Vec<String> = moves
         .map(|step| {
@@ -105,33 +153,77 @@ fn impact(plan: &Plan) -> Vec<String> {
             )
         })
         .collect();
+    for (step, arguments) in plan.steps.iter().zip(arguments) {
+        if step.action == ActionKind::Restore {
+            let service = of_argument(arguments, "service");
+            says.push(format!(
+                "Step {} replaces the configuration of {service}: whoever uses that service already notices it",
+                step.id
+            ));
+        } else if matches!(step.action, ActionKind::HttpRequest | ActionKind::Command) && changes(step) {
+            says.push(format!(
+                "What users notice of step {} is not known: only its author knows what it does",
+                step.id
+            ));
+        }
+    }
     if says.is_empty() {
         says.push("No step moves traffic: users notice nothing of it".to_owned());
     }
     says
 }
 
-fn sentences(plan: &Plan, restores: bool, created: Option<Timestamp>, age: Option<u64>, compared: bool) -> Vec<String> {
-    if !restores {
-        return vec!["No step restores anything: nothing is lost by this run".to_owned()];
+/// What the comparisons of the services came to: one sentence, and none where the runbook has none. `named`: names that they
+/// brought.
+fn compared(plan: &Plan, state: Option<&State>, named: usize) -> Option<String> {
+    let compares = plan.steps.iter().enumerate().filter(|(_, step)| step.action == ActionKind::Compare);
+    let (read, unread): (Vec<_>, Vec<_>) =
+        compares.partition(|(place, _)| outputs(plan, state, *place).contains_key("only_in_service"));
+    if let Some((place, step)) = unread.first() {
+        let why = match state.map(|state| &state.steps[*place].state) {
+            Some(StepState::Failed { error }) => format!("it failed: {}", one_line(&error.message)),
+            Some(StepState::Skipped { reason, .. }) => format!("it was skipped: {}", one_line(reason)),
+            Some(
+                StepState::Pending { .. }
+                | StepState::Running { .. }
+                | StepState::Waiting { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Succeeded { .. }
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. },
+            )
+            | None => one_line(&step.probe.summary),
+        };
+        return Some(format!("What that is is not known: step {} compares the services by name; {why}", step.id));
     }
+    let (_, step) = read.first()?;
+    Some(match named {
+        0 => format!("The services were compared by name, by step {}: neither has one that the other has not", step.id),
+        _ => "What only one of the two services has was read and is named below".to_owned(),
+    })
+}
+
+/// Of a plan that restores something.
+fn sentences(plan: &Plan, chosen: &Chosen, compared: Option<String>) -> Vec<String> {
     let mut says = Vec::new();
     let takes_one = plan.steps.iter().find(|step| step.action == ActionKind::Backup);
-    match (takes_one, created, age) {
-        (Some(step), _, _) => says.push(format!(
+    match (takes_one, chosen.created) {
+        (Some(step), _) => says.push(format!(
             "The run takes a fresh backup itself (step {}): what is changed in the active service after that step has begun \
              is lost, so nothing should be changed from then on",
             step.id
         )),
-        (None, Some(created), Some(age)) => says.push(format!(
-            "Everything that was changed in the active service after {} is lost: {} when the plan was made",
-            moment(created),
-            said(age)
-        )),
-        (None, Some(_) | None, _) => says.push("Which backup is restored is only known in the run".to_owned()),
+        (None, Some(created)) => {
+            let at = if chosen.in_run { "the run began" } else { "the plan was made" };
+            let age = chosen.age_s.map(|age| format!(": {} when {at}", said(age))).unwrap_or_default();
+            let after = moment(created);
+            says.push(format!("Everything that was changed in the active service after {after} is lost{age}"));
+        }
+        (None, None) => says.push("Which backup is restored is only known in the run".to_owned()),
     }
-    if compared {
-        says.push("What only one of the two services has was read and is named below".to_owned());
+    if let Some(compared) = compared {
+        says.push(compared);
     } else if answers(plan) == Some(false) {
         says.push(
             "What that is cannot be named: the active service did not answer when the plan was made, so what it holds \
@@ -144,11 +236,22 @@ fn sentences(plan: &Plan, restores: bool, created: Option<Timestamp>, age: Optio
                 .to_owned(),
         );
     }
-    says.push(
-        "The activity log was not read: lifeboat does not ask it. It names every change for 90 days, also while the region \
-         is lost; the command below asks it"
+    says.push(match &chosen.changes {
+        _ if takes_one.is_some() => {
+            "What is changed after that backup stands in the activity log, which the command below asks".to_owned()
+        }
+        Some((_, changed)) if changed.is_empty() => format!(
+            "When the plan was made, the activity log named no change after it. {LOG_LACKS}; the command below asks it again"
+        ),
+        Some((step, changed)) => format!(
+            "When the plan was made, the activity log named {} things that were changed after it (step {step}); they stand \
+             below. {LOG_LACKS}",
+            changed.len()
+        ),
+        None => "The activity log was not read: it could not be, or `service` of backup.find-latest does not say of which \
+                 service. It names every change for 90 days, also while the region is lost; the command below asks it"
             .to_owned(),
-    );
+    });
     says
 }
 

@@ -11,7 +11,7 @@ use crate::{
         decision::Kind,
         objectives::age_in_words,
         step::StepView,
-        story::{Voice, Weight, tell},
+        story::{Voice, Weight, retell},
     },
     run::{Record, State},
     runbook::StepId,
@@ -171,18 +171,13 @@ fn computed(reached: &ObjectiveVerdict, incident: Option<Timestamp>) -> Vec<Stri
 /// Every event that is worth a line in a log, told as the live view tells it.
 fn happened(records: &[Record], commands: &crate::report::Commands) -> Vec<Happened> {
     let voice = Voice { commands: commands.clone(), asks_here: false };
-    let mut state: Option<State> = None;
-    let mut lines = Vec::new();
-    for record in records {
-        let folded = match &mut state {
-            None => State::begin(record.at, &record.event).map(|begun| state = Some(begun)),
-            Some(state) => state.apply(record.at, &record.event),
-        };
-        // The caller folded these very records.
-        let (Ok(()), Some(state)) = (folded, &state) else { break };
-        let sentences = tell(record.at, &record.event, state, &voice);
-        let told = sentences.into_iter().filter(|sentence| sentence.weight >= Weight::Detail);
-        lines.extend(told.map(|told| Happened { seq: record.seq, at: record.at, step: told.step, says: told.text }));
-    }
-    lines
+    let told = retell(records.iter().map(|record| (record.at, &record.event)), &voice);
+    let told = told.into_iter().filter(|(_, _, sentence)| sentence.weight >= Weight::Detail);
+    let lines = told.map(|(place, at, sentence)| Happened {
+        seq: records[place].seq,
+        at,
+        step: sentence.step,
+        says: sentence.text,
+    });
+    lines.collect()
 }

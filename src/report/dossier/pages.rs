@@ -58,8 +58,8 @@ pub(super) fn paper(dossier: &Dossier) -> Paper {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the list of sections holds some that may be absent")]
-fn section(id: &'static str, title: &'static str, blocks: Vec<Block>) -> Option<Section> {
-    Some(Section { id, title, blocks })
+fn section(id: &str, title: &str, blocks: Vec<Block>) -> Option<Section> {
+    Some(Section { id: id.to_owned(), title: title.to_owned(), blocks })
 }
 
 /// What is the same for several steps is said once: each with the steps that it holds for, in the order in which they came.

@@ -42,11 +42,12 @@ const PHASES: [(&str, &str); 5] = [
     ("drain", "until everybody was seen to get the new answer"),
 ];
 
-pub(super) fn of(state: &State, now: Timestamp, incident: Option<Timestamp>) -> PhaseClock {
+/// `at`: when the run stopped, else now.
+pub(super) fn of(state: &State, at: Timestamp, incident: Option<Timestamp>) -> PhaseClock {
     let of_step = phases(&state.plan);
     // Putting back what a rehearsal moved is no phase of a failover.
     let rehearsed = state.met_at.filter(|_| state.is_rehearsed());
-    let to = rehearsed.unwrap_or(if state.is_over() { state.last_event_at } else { now });
+    let to = rehearsed.unwrap_or(at);
     let decided = incident.and_then(|incident| seconds(incident, state.created_at));
     let decide =
         Phase { name: "decide", what: "from the incident's beginning to the run's", took_s: decided, expected_s: None };

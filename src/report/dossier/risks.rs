@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::said;
 use crate::{
     plan::{
-        Certainty, Plan, PlannedStep,
+        Certainty, Plan, PlannedStep, codes,
         facts::{Finding, Severity},
     },
     runbook::ActionKind,
@@ -75,20 +75,6 @@ const RULE: &str = "A step that was verified live counts 1, one that rests on wh
                     that only the run can tell counts 0; their mean in percent, less one point for each finding that says \
                     that something could not be read, never below 0.";
 
-/// Codes that say of something that it could not be read, besides those that end so.
-const UNREAD: [&str; 10] = [
-    "active-silent",
-    "probe-timeout",
-    "nothing-observed",
-    "outage-not-shown",
-    "dns-server-silent",
-    "tier-not-compared",
-    "runs-unread",
-    "backup-without-manifest",
-    "storage-unreadable",
-    "endpoint-unprobed",
-];
-
 pub(super) fn fidelity(plan: &Plan) -> Fidelity {
     let count = |certainty| plan.steps.iter().filter(|step| step.certainty == certainty).count();
     let (verified, predicted, unknown) =
@@ -120,8 +106,7 @@ pub(super) fn fidelity(plan: &Plan) -> Fidelity {
 }
 
 fn is_unread(finding: &Finding) -> bool {
-    let code = finding.code.as_str();
-    code.ends_with("-unverified") || code.ends_with("-unknown") || UNREAD.contains(&code)
+    codes::find(&finding.code).is_some_and(|row| row.unread)
 }
 
 /// The heaviest first.

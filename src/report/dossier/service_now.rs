@@ -32,12 +32,13 @@ pub(super) fn payload(dossier: &Dossier) -> Map<String, Value> {
             step.bound()
         )
     }));
-    let backout =
-        list(&mut dossier.backout.iter().filter(|row| row.effect != crate::runbook::Effect::ReadOnly).map(|row| {
-            let back =
-                row.back_s.map(|back| format!(" (all the way back from here: {})", said(back))).unwrap_or_default();
-            format!("{}: {}{back}", row.step, row.how)
-        }));
+    let backout = list(
+        &mut dossier
+            .backout
+            .iter()
+            .filter(|row| row.effect != crate::runbook::Effect::ReadOnly)
+            .map(|row| format!("{}: {}; going all the way back from here: {}", row.step, row.how, row.takes())),
+    );
     let tests = list(&mut dossier.criteria.iter().map(|criterion| format!("- {}", criterion.what)));
     let risks = list(&mut dossier.risks.iter().map(|risk| {
         format!(

@@ -1,155 +1,172 @@
-//! The history of rehearsals as one HTML file: no scripts, nothing from elsewhere, light and dark, readable when printed.
+//! The history of rehearsals as a document.
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{Drills, Figures, Rehearsals, of, say};
-use crate::{plan::Measured, report::picture::escape, run::Outcome, style::moment};
+use super::{Drills, Figures, Rehearsals, of};
+use crate::{
+    plan::Measured,
+    report::{
+        Standing, paper,
+        paper::{Block, Cell, Drawing, Paper, Section, Table, Tone},
+        picture::escape,
+    },
+    run::Outcome,
+    style::{moment, one_line, say},
+};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 240.0;
 /// Room for the figures at the left, and for the dates below.
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 72.0;
 const BELOW: f64 = 24.0;
 /// Rehearsals in one chart; older ones stand in the table of the JSON form.
 const MOST_BARS: usize = 100;
 
-const LOOK: &str = "\
-:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --dim: #595959; --bar: #2f6db5; --bad: #b3261e; --line: #a15c00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececec; --paper: #161616; --dim: #a8a8a8; --bar: #7fb2ee; --bad: #ff8a80; --line: #ffb74d; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-svg { width: 100%; height: auto; } svg text { fill: var(--dim); font-size: 12px; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid color-mix(in srgb, var(--dim) 30%, transparent); }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } .dim { color: var(--dim); } .bad { color: var(--bad); }
-.scroll { overflow-x: auto; }
-@media print { body { margin: 0; max-width: none; } section { break-inside: avoid; } }";
-
-/// The whole file.
+/// One HTML file that needs nothing else.
 pub fn page(drills: &Drills) -> String {
-    let mut html = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    put(
-        &mut html,
-        format_args!("<title>Rehearsals</title>\n<style>\n{LOOK}\n</style>\n</head>\n<body>\n<h1>Rehearsals</h1>\n"),
-    );
-    for left in &drills.leftovers {
-        put(
-            &mut html,
-            format_args!(
-                "<p class=\"bad\"><strong>Left over:</strong> drill {} of {} {}. {}</p>\n",
-                escape(&left.run.0),
-                escape(&left.runbook),
-                escape(&left.standing),
-                escape(&left.remedy)
-            ),
-        );
+    paper::html(&document(drills))
+}
+
+fn document(drills: &Drills) -> Paper {
+    let mut sections = Vec::new();
+    if !drills.leftovers.is_empty() || drills.unread.is_some() {
+        sections.push(trouble(drills));
     }
-    if let Some(unread) = &drills.unread {
-        put(&mut html, format_args!("<p class=\"bad\">Not every run could be read: {}</p>\n", escape(unread)));
-    }
+    sections.extend(drills.runbooks.iter().enumerate().map(|(place, rehearsals)| section(place, rehearsals)));
     if drills.runbooks.is_empty() {
-        html.push_str("<p>None is known.</p>\n");
+        let blocks = vec![Block::text("None is known.")];
+        sections.push(Section { id: "none".to_owned(), title: "Rehearsals".to_owned(), blocks });
     }
-    for rehearsals in &drills.runbooks {
-        section(&mut html, rehearsals);
+    Paper {
+        title: "Rehearsals".to_owned(),
+        subtitle: "What each runbook took, and what the next one will take".to_owned(),
+        foot: format!("Made by lifeboat {} from the journals of the runs. Times are UTC.", env!("CARGO_PKG_VERSION")),
+        sections,
     }
-    html.push_str("</body>\n</html>\n");
-    html
 }
 
-fn put(html: &mut String, text: std::fmt::Arguments<'_>) {
-    html.write_fmt(text).expect("a string takes everything");
+fn trouble(drills: &Drills) -> Section {
+    let left = drills.leftovers.iter().map(|left| {
+        let what: Vec<String> = left.left.iter().map(|sentence| one_line(sentence)).collect();
+        vec![
+            Cell::literal(&*left.run.0),
+            Cell::new(format!("{}: {}", one_line(&left.runbook), one_line(&left.standing))).toned(Tone::Bad),
+            Cell::new(what.join("; ")),
+            Cell::new(one_line(&left.remedy)),
+        ]
+    });
+    let rows: Vec<Vec<Cell>> = left.collect();
+    let mut blocks = Vec::new();
+    if !rows.is_empty() {
+        let columns = vec!["drill", "how it stands", "what it left", "what to do"];
+        blocks.push(Block::Table(Table { caption: "Left over".to_owned(), columns, rows }));
+    }
+    blocks.extend(drills.unread.as_ref().map(|unread| {
+        let title = "Not every run could be read".to_owned();
+        Block::Notice { tone: Tone::Careful, title, lines: vec![one_line(unread)] }
+    }));
+    Section { id: "trouble".to_owned(), title: "To look at".to_owned(), blocks }
 }
 
-fn section(html: &mut String, rehearsals: &Rehearsals) {
-    let world = if rehearsals.simulated { " <span class=\"dim\">(simulated)</span>" } else { "" };
-    put(html, format_args!("<section>\n<h2>{}{world}</h2>\n", escape(&rehearsals.runbook)));
-    let failed = rehearsals.failed;
-    put(
-        html,
-        format_args!("<p>{} succeeded, {failed} failed; {}.", of(rehearsals.succeeded), rehearsals.trend_in_words()),
-    );
-    if let Some(Figures { p50, p90, sample, .. }) = &rehearsals.total {
-        put(html, format_args!(" The next one: p50 {}, p90 {} ({}).", say(*p50), say(*p90), of(*sample)));
-    }
-    if let Some(wanted) = rehearsals.objective {
-        let kept = format!("kept {} of {} times", rehearsals.in_time, rehearsals.succeeded);
-        put(html, format_args!(" Objective (RTO) {}: {kept}.", say(wanted)));
-    }
-    html.push_str("</p>\n");
-    chart(html, rehearsals);
-    steps(html, rehearsals);
-    html.push_str("</section>\n");
-}
-
-fn steps(html: &mut String, rehearsals: &Rehearsals) {
-    html.push_str("<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Step</th><th scope=\"col\">Action</th>");
-    for name in ["p50", "p90", "Last", "Sample"] {
-        put(html, format_args!("<th scope=\"col\" class=\"n\">{name}</th>"));
-    }
-    html.push_str("</tr></thead>\n<tbody>\n");
-    for step in &rehearsals.steps {
+fn section(place: usize, rehearsals: &Rehearsals) -> Section {
+    let world = if rehearsals.simulated { " (simulated)" } else { "" };
+    let mut blocks = vec![Block::Facts(facts(rehearsals))];
+    blocks.extend(chart(rehearsals).map(Block::Picture));
+    let rows = rehearsals.steps.iter().map(|step| {
         let Figures { p50, p90, sample, last } = step.figures;
-        put(html, format_args!("<tr><th scope=\"row\">{}</th><td>{}</td>", escape(step.id.as_str()), step.action));
-        for cell in [say(p50), say(p90), say(last), sample.to_string()] {
-            put(html, format_args!("<td class=\"n\">{cell}</td>"));
-        }
-        html.push_str("</tr>\n");
+        let figures = [say(p50), say(p90), say(last), sample.to_string()];
+        let head = [Cell::literal(step.id.as_str()), Cell::literal(step.action.to_string())];
+        head.into_iter().chain(figures.map(Cell::new)).collect()
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if !rows.is_empty() {
+        let columns = vec!["step", "action", "p50", "p90", "last", "sample"];
+        blocks.push(Block::Table(Table { caption: "Step by step".to_owned(), columns, rows }));
     }
-    html.push_str("</tbody></table></div>\n");
+    let title = format!("{}{world}", one_line(&rehearsals.runbook));
+    Section { id: format!("runbook-{}", place + 1), title, blocks }
 }
 
-/// A bar a rehearsal, the oldest at the left; lines for the objective and the p90.
-fn chart(html: &mut String, rehearsals: &Rehearsals) {
+fn facts(rehearsals: &Rehearsals) -> Vec<(String, String)> {
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let mut facts = vec![
+        fact("Rehearsed", format!("{} succeeded, {}", of(rehearsals.succeeded), rehearsals.otherwise())),
+        fact("Trend", rehearsals.trend_in_words()),
+    ];
+    facts.extend(rehearsals.total.as_ref().map(|total| {
+        fact("The next one", format!("p50 {}, p90 {} ({})", say(total.p50), say(total.p90), of(total.sample)))
+    }));
+    facts.extend(rehearsals.objective.map(|wanted| {
+        let kept = format!("kept {} of {} times", rehearsals.in_time, rehearsals.succeeded);
+        fact("Objective (RTO)", format!("{}: {kept}", say(wanted)))
+    }));
+    facts
+}
+
+/// A bar a rehearsal, the oldest at the left; lines for the objective and the p90. None: there is nothing to draw.
+fn chart(rehearsals: &Rehearsals) -> Option<Drawing> {
     let shown = &rehearsals.drills[rehearsals.drills.len().saturating_sub(MOST_BARS)..];
     let lines =
         [("objective", rehearsals.objective, "6 4"), ("p90", rehearsals.total.as_ref().map(|total| total.p90), "2 3")];
     let tallest = shown.iter().filter_map(|run| run.took).chain(lines.iter().filter_map(|line| line.1)).max();
-    let Some(tallest) = tallest.filter(|tallest| !tallest.is_zero()) else { return };
+    let tallest = tallest.filter(|tallest| !tallest.is_zero())?;
     let top = tallest.as_secs_f64() * 1.1;
     let floor = HEIGHT - BELOW;
     let y = |took: Duration| floor - took.as_secs_f64() / top * (floor - 8.0);
-    let says = format!("Duration of the last {} rehearsals of {}", shown.len(), rehearsals.runbook);
-    put(html, format_args!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{}</title>\n", escape(&says)));
+    let mut svg = format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+         font-family=\"system-ui, sans-serif\" font-size=\"12\"><title>Duration of the last {} of {}</title>\n",
+        of(shown.len()),
+        escape(&one_line(&rehearsals.runbook))
+    );
+    let mut add = |part: std::fmt::Arguments<'_>| svg.write_fmt(part).expect("a string takes everything");
     let each = (WIDTH - LEFT) / shown.len() as f64;
     for (place, run) in shown.iter().enumerate() {
-        let x = LEFT + each * place as f64 + each * 0.1;
-        bar(html, run, (x, (each * 0.8).min(48.0)), (floor, &y));
+        let (x, width) = (LEFT + each * place as f64 + each * 0.1, (each * 0.8).min(48.0));
+        // One that did not get to its end stands low.
+        let top = run.took.map_or(floor - 6.0, y).min(floor - 1.0);
+        add(format_args!(
+            "<rect class=\"actual {}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\"><title>{}</title></rect>\n",
+            tone(run).class(),
+            floor - top,
+            escape(&told(run))
+        ));
     }
     for (name, at, dash) in lines {
         let Some(at) = at else { continue };
         let y = y(at);
-        put(
-            html,
-            format_args!(
-                "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"var(--line)\" \
-                 stroke-dasharray=\"{dash}\"/><text x=\"0\" y=\"{:.1}\">{name}</text><text x=\"0\" y=\"{:.1}\">{}</text>\n",
-                y - 2.0,
-                y + 11.0,
-                say(at)
-            ),
-        );
+        add(format_args!(
+            "<path class=\"limit\" d=\"M{LEFT} {y:.1} H{WIDTH}\" stroke-dasharray=\"{dash}\"/><text class=\"quiet\" x=\"0\" \
+             y=\"{:.1}\">{name}</text><text class=\"quiet\" x=\"0\" y=\"{:.1}\">{}</text>\n",
+            y - 2.0,
+            y + 11.0,
+            say(at)
+        ));
     }
     for (run, anchor, x) in [(shown.first(), "start", LEFT), (shown.last().filter(|_| shown.len() > 1), "end", WIDTH)] {
         let Some(run) = run else { continue };
         let day = run.started_at.strftime("%Y-%m-%d");
-        put(html, format_args!("<text x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{day}</text>\n", HEIGHT - 6.0));
+        let y = HEIGHT - 6.0;
+        add(format_args!("<text class=\"quiet\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{day}</text>\n"));
     }
-    html.push_str("</svg>\n");
+    svg.push_str("</svg>\n");
+    let all: Vec<String> = shown.iter().map(told).collect();
+    let caption =
+        "How long each took, the oldest at the left; those that did not succeed are of another colour".to_owned();
+    Some(Drawing { caption, alternative: all.join("; "), svg, mermaid: None })
 }
 
-/// One that did not get to its end stands low and red, and its words say so.
-fn bar(html: &mut String, run: &Measured, (x, width): (f64, f64), (floor, y): (f64, &dyn Fn(Duration) -> f64)) {
-    let good = run.outcome == Some(Outcome::Succeeded);
-    let top = run.took.map_or(floor - 6.0, y).min(floor - 1.0);
-    let colour = if good { "var(--bar)" } else { "var(--bad)" };
-    let took = run.took.map_or_else(|| "did not get to its end".to_owned(), say);
-    let says = format!("{} {}: {took}", moment(run.started_at), run.run);
-    put(
-        html,
-        format_args!(
-            "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{colour}\"><title>{}</title></rect>\n",
-            floor - top,
-            escape(&says)
-        ),
-    );
+fn tone(run: &Measured) -> Tone {
+    if run.outcome == Some(Outcome::Succeeded) { Tone::Good } else { Tone::Bad }
+}
+
+/// `2026-11-23 14:03:22Z drill-07: succeeded, 57m`
+fn told(run: &Measured) -> String {
+    let ended = match run.outcome {
+        Some(Outcome::Succeeded) => "succeeded",
+        Some(ended) => Standing::Ended(ended).word(),
+        None => "did not end",
+    };
+    let took = run.took.map(|took| format!(", {}", say(took))).unwrap_or_default();
+    format!("{} {}: {ended}{took}", moment(run.started_at), run.run)
 }

@@ -7,7 +7,7 @@ use crate::style::one_line;
 pub fn markdown(paper: &Paper) -> String {
     let mut parts = vec![format!("# {}", plain(&paper.title)), plain(&paper.subtitle)];
     for section in &paper.sections {
-        parts.push(format!("## {}", section.title));
+        parts.push(format!("## {}", plain(&section.title)));
         parts.extend(section.blocks.iter().map(block).filter(|text| !text.is_empty()));
     }
     parts.push(format!("---\n\n{}", plain(&paper.foot)));
@@ -70,7 +70,7 @@ fn picture(drawing: &Drawing) -> String {
 }
 
 /// One line in which nothing has a meaning.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in one_line(text).chars() {
         match character {

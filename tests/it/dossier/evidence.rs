@@ -8,6 +8,7 @@ use lifeboat::{
     report::{
         Beside, Dossier, Standing,
         dossier::{Light, Proof, shipped},
+        measured::measured,
     },
     run::{
         Event, Person, Record,
@@ -125,11 +126,20 @@ fn signed_off_by(by: Person, tape: &Tape) -> Event {
     Event::ApprovalSignedOff { step: StepId::new("approve"), approval: Arc::new(approval) }
 }
 
-fn after(tape: &Tape) -> Dossier {
-    told(tape, &Beside::default())
+pub fn after(tape: &Tape) -> Dossier {
+    after_driven(tape, false)
+}
+
+/// `driven`: a process still drives it.
+pub fn after_driven(tape: &Tape, driven: bool) -> Dossier {
+    of(tape, driven, &Beside::default())
 }
 
 fn told(tape: &Tape, beside: &Beside) -> Dossier {
+    of(tape, false, beside)
+}
+
+fn of(tape: &Tape, driven: bool, beside: &Beside) -> Dossier {
     let record = |(seq, (at, event)): (usize, &(jiff::Timestamp, Event))| Record {
         v: 1,
         seq: seq as u64,
@@ -139,7 +149,7 @@ fn told(tape: &Tape, beside: &Beside) -> Dossier {
     };
     let records: Vec<Record> = tape.events.iter().enumerate().map(record).collect();
     let state = tape.state();
-    Dossier::after(&state, &records, Standing::of(&state, Some(false)), tape.now(), beside)
+    Dossier::after(&state, &records, Standing::of(&state, Some(driven)), tape.now(), beside)
 }
 
 #[test]
@@ -155,19 +165,26 @@ fn what_one_person_approved_alone_keeps_the_light_amber_until_somebody_else_sign
     }
     let open = after(&tape);
     assert_eq!(open.judged.light, Light::Amber);
+    assert!(measured(&tape.state()).by_hand, "as a drill it would rehearse nothing");
+    assert!(!open.html().contains("nobody decided"), "the step's row says who did");
     assert!(open.judged.rule.contains("not signed off"), "{:?}", open.judged);
     assert!(open.html().contains("Waits to be signed off"));
     let payload: Value = serde_json::from_str(&open.service_now()).unwrap();
     assert_eq!(payload["close_code"], "successful_issues");
 
+    // Days later: the run is told to have ended when it did.
     let event = signed_off_by(person("ben"), &tape);
-    tape.after(60).add(event);
+    tape.after(3 * 24 * 60 * 60).add(event);
     let closed = after(&tape);
+    let clock = |dossier: &Dossier| dossier.outcome.as_ref().unwrap().clock.clone();
+    assert_eq!(clock(&closed).to, clock(&open).to);
+    assert_eq!(closed.cover.at, tape.now(), "what it tells of is later");
     assert_eq!(closed.judged.light, Light::Green, "{:?}", closed.judged);
     assert_eq!(closed.outcome.as_ref().unwrap().done_alone[0].signed_off_by.as_deref(), Some("ben@here"));
     assert!(closed.html().contains("and signed off by ben@here"));
 }
 
+/// The report shows what the run ran on, not what had been so when the plan was saved.
 #[test]
 fn what_moved_and_was_accepted_is_amber_and_named() {
     let mut tape = Tape::of(fixture::plan());
@@ -178,9 +195,16 @@ fn what_moved_and_was_accepted_is_amber_and_named() {
         is: json!(60),
     };
     let reason = "lowered by hand".to_owned();
-    tape.add(Event::DriftAccepted { drift, by: fixture::dana(), reason, facts: Vec::new() });
+    let mut facts = fixture::plan().steps[6].probe.facts.clone();
+    facts.iter_mut().find(|fact| fact.name == "record.ttl").unwrap().value = json!(60);
+    tape.add(Event::DriftAccepted { drift, by: fixture::dana(), reason, facts });
     tape.until_succeeded();
     let dossier = after(&tape);
+    let ttl = dossier.observed.iter().find(|fact| fact.name == "record.ttl").unwrap();
+    assert_eq!(ttl.value, json!(60));
+    let flip = dossier.changes.iter().find(|change| change.step.as_str() == "flip").unwrap();
+    let field = flip.fields.iter().find(|field| field.field == "properties.TTL").unwrap();
+    assert_eq!(field.before.as_deref(), Some("60"));
     assert_eq!(dossier.judged.light, Light::Amber);
     assert!(dossier.judged.reasons[0].contains("flip.record.ttl"), "{:?}", dossier.judged);
 }
@@ -188,7 +212,13 @@ fn what_moved_and_was_accepted_is_amber_and_named() {
 #[test]
 fn what_nine_of_ten_keep_stands_beside_the_middle_in_the_table_the_picture_and_the_schedule() {
     let mut plan = fixture::plan();
-    let predicted = |p50: std::time::Duration| Prediction { p50, p90: p50 * 2, sample: 12, basis: Basis::History };
+    let predicted = |p50: std::time::Duration| Prediction {
+        p50,
+        p90: p50 * 2,
+        sample: 12,
+        basis: Basis::History,
+        assumed: std::time::Duration::ZERO,
+    };
     for step in &mut plan.steps {
         step.prediction = Some(predicted(step.expected));
     }
@@ -207,4 +237,28 @@ fn what_nine_of_ten_keep_stands_beside_the_middle_in_the_table_the_picture_and_t
     // A plan that was made before there were predictions says nothing of a bound.
     let old = before(&fixture::plan(), None);
     assert_eq!((old.predicted.p90_s, old.schedule.ends_by), (None, None));
+}
+
+/// An approval that was given with the plan, and whose time was over before any step asked.
+#[test]
+fn an_approval_that_ended_unused_is_told_as_that() {
+    let mut tape = Tape::of(fixture::plan());
+    let filed = |until: Option<jiff::Timestamp>, by: &str, at: jiff::Timestamp| {
+        let plan = fixture::plan().digest;
+        let (format, scope, by) = (approval::FORMAT, Scope::Plan, person(by));
+        Event::ApprovalFiled {
+            approval: Arc::new(Approval { format, plan, scope, run: None, by, comment: None, at, until, signature: None }),
+        }
+    };
+    let soon = filed(Some(tape.now() + SignedDuration::from_mins(10)), "ben", tape.now());
+    let late = filed(None, "cem", tape.now());
+    tape.add(soon).add(late).until_restoring();
+    tape.fail("restore", fixture::expired(), None).stop(lifeboat::run::Outcome::Failed, "restore failed");
+    // Its ten minutes are not over yet.
+    let told = |tape: &Tape| after(tape).markdown();
+    assert_eq!(told(&tape).matches("No step asked for it").count(), 2, "{}", told(&tape));
+    tape.events.pop();
+    tape.after(15 * 60).stop(lifeboat::run::Outcome::Failed, "restore failed");
+    assert_eq!(told(&tape).matches("It ended before a step took it").count(), 1, "{}", told(&tape));
+    assert_eq!(told(&tape).matches("No step asked for it").count(), 1);
 }

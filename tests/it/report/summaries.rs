@@ -316,9 +316,120 @@ fn the_brief_status_is_brief_whatever_happened() {
     insta::assert_snapshot!(status(&asking(), Some(true)).brief(&style(80)));
 }
 
+/// With the longest name that a run can have, and more to say than there is room for.
+#[test]
+fn the_brief_status_cuts_no_command_and_hides_no_doubt() {
+    let mut tape = asking();
+    if let (_, Event::Planned { run, .. }) = &mut tape.events[0] {
+        *run = lifeboat::run::RunId("a".repeat(64).into());
+    }
+    let mut status = status(&tape, Some(true));
+    let command = status.summary.next[0].command.clone();
+    assert!(columns(&command) > BRIEF_COLUMNS - 4 && command.contains("approve"), "{command}");
+    let joined = |text: &str| text[text.find("  $ ").unwrap() + 4..].replace(" \\\n     ", "").trim_end().to_owned();
+    assert_eq!(joined(&status.brief(&style(80))), command);
+
+    let truth = status.summary.world.truths[0].clone();
+    status.summary.world.truths = vec![truth.clone(); 6];
+    status.summary.world.truths[5].certain = false;
+    let text = status.brief(&style(80));
+    assert!(text.contains("not certain: ") && text.contains("and 4 more\n"), "{text}");
+    for truth in &mut status.summary.world.truths {
+        truth.certain = false;
+    }
+    assert!(status.brief(&style(80)).contains("and 4 more, 4 of them not certain"));
+
+    // All that can stand there at once is not too much.
+    let sentence = "goes on in Azure, watched by nobody; ".repeat(9);
+    (status.outlook.decision, status.outlook.aborting) = (sentence.clone(), sentence);
+    let moved = lifeboat::report::Accepted {
+        what: "flip.record.ttl".to_owned(),
+        was: json!(300),
+        is: json!(60),
+        by: "dana@jump-1".to_owned(),
+        identity: "unverified".to_owned(),
+        reason: "lowered".to_owned(),
+        at: tape.now(),
+    };
+    status.summary.accepted_drift = vec![moved; 3];
+    status.summary.reason = Some("stopped".to_owned());
+    status.summary.paused = lifeboat::report::summary::Paused::of(&{
+        let mut held = asking();
+        held.add(Event::Paused { by: dana(), reason: None });
+        held.state()
+    });
+    let text = status.brief(&style(80));
+    assert_brief(&text, "everything at once");
+    assert!(text.contains("2 more; flip.record.ttl moved since the plan was saved"), "{text}");
+    assert!(text.contains("paused by dana@jump-1"), "{text}");
+}
+
+#[test]
+fn the_brief_status_tells_the_decision_and_the_cost_to_the_end() {
+    for (tape, driven) in every_standing() {
+        let status = status(&tape, driven);
+        let text = status.brief(&style(80));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for whole in [&status.outlook.decision, &status.outlook.aborting] {
+            assert!(text.contains(whole.as_str()), "{whole}\n{text}");
+        }
+    }
+}
+
+/// What was asked for and not seen to succeed is told to whoever thinks of giving up, and never as nothing.
+#[test]
+fn what_aborting_leaves_behind_is_all_that_was_asked_for() {
+    let mut tape = Tape::of(fixture::plan());
+    let aborting = |tape: &Tape, driven| status(tape, Some(driven)).outlook.aborting;
+    assert_eq!(aborting(&tape, true), "nothing was changed yet; users stay where they are");
+    tape.until_restoring();
+    assert_eq!(aborting(&tape, true), "restore goes on in Azure, watched by nobody");
+    let unknown = "restore was begun and not seen to succeed: what it left is not known";
+    assert_eq!(aborting(&restore_failed(), false), unknown);
+    let mut again = tape;
+    again.fail("restore", fixture::expired(), Some(60));
+    assert_eq!(aborting(&again, true), unknown, "between two attempts");
+    // Resumed, and not begun anew yet; the world says the same.
+    let mut resumed = restore_failed();
+    resumed.attach(2);
+    assert_eq!(aborting(&resumed, true), unknown);
+    assert!(summary(&resumed, Some(true)).world.has_doubt());
+    // Somebody goes on without it; what it did before that stays.
+    let mut skipped = restore_failed();
+    let reason = "restored by hand".to_owned();
+    skipped.add(Event::StepSkipped { step: StepId::new("restore"), reason, by: Some(dana()) });
+    assert_eq!(aborting(&skipped, true), unknown);
+    let in_doubt = aborting(&stuck(), false);
+    assert_eq!(
+        in_doubt,
+        "flip was begun and not seen to succeed: what it left is not known; restore stays, and cannot be undone"
+    );
+    let mut back = Tape::of(fixture::plan());
+    back.until_flipped().after(900).fail("propagated", fixture::expired(), None);
+    assert!(aborting(&back, true).ends_with("; 1 change stays unless it is aborted with --undo"));
+    back.add(Event::UndoStarted { step: StepId::new("flip") });
+    let error = StepError::new(Disposition::Final, "flip-changed", "somebody else wrote", "look");
+    back.add(Event::UndoFailed { step: StepId::new("flip"), error });
+    back.stop(Outcome::Stuck, "the way back failed");
+    assert!(aborting(&back, false).starts_with("flip was being put back: how far"), "{}", aborting(&back, false));
+    // A program that cannot be undone and failed.
+    let mut plan = fixture::plan();
+    plan.steps[3].action = lifeboat::runbook::ActionKind::Command;
+    let mut command = Tape::of(plan);
+    command.until_restoring().fail("restore", fixture::expired(), None);
+    command.stop(Outcome::Failed, "step restore failed");
+    assert_eq!(aborting(&command, false), unknown);
+}
+
 /// The fixture's plan, as history predicts it: each step's p90 is half as long again as its p50.
 fn predicted() -> Plan {
-    let predicted = |p50: Duration| Prediction { p50, p90: p50 * 3 / 2, sample: 12, basis: Basis::History };
+    let predicted = |p50: Duration| Prediction {
+        p50,
+        p90: p50 * 3 / 2,
+        sample: 12,
+        basis: Basis::History,
+        assumed: Duration::ZERO,
+    };
     let mut plan = fixture::plan();
     for step in &mut plan.steps {
         step.prediction = Some(predicted(step.expected));
@@ -383,6 +494,27 @@ fn the_handover_says_what_the_next_operator_needs() {
         }
         assert!(note.contains(&status.summary.plan_digest) && !note.contains('\x1b'), "{note}");
     }
+    // A run that is held and that nobody drives, with a restore that goes on: all of it is told, and each event as it was
+    // told when it happened.
+    let mut held = Tape::of(fixture::plan());
+    held.until_restoring()
+        .add(Event::Paused { by: dana(), reason: Some("[the](x) *region* may | come back".to_owned()) });
+    let note = |tape: &Tape, driven| {
+        handover::note(&status(tape, Some(driven)), &tape.state(), &tape.events, tape.now(), &Commands::default())
+    };
+    let told = note(&held, false);
+    assert!(told.contains("- paused by dana@jump-1 since"), "{told}");
+    assert!(told.contains(r"\[the\]\(x) \*region\* may \| come back"), "{told}");
+    assert!(told.contains("an operation of `restore`, begun at") && told.contains("operationresults"), "{told}");
+    let before = note(&asking(), true);
+    let later = note(&succeeded(), false);
+    let asked = |note: &str| {
+        note.lines().find(|line| line.contains("`approve`") && line.contains("standby?")).map(str::to_owned)
+    };
+    assert_eq!(
+        asked(before.rsplit_once("## What happened last").unwrap().1),
+        asked(later.rsplit_once("## What happened last").unwrap().1)
+    );
     let asks = asking();
     insta::assert_snapshot!(handover::note(
         &status(&asks, Some(true)),

@@ -52,7 +52,7 @@ pub(super) fn observed(dossier: &Dossier) -> Option<Section> {
             let kind = if volatile { "may move" } else { "part of the digest" };
             vec![Cell::literal(name), Cell::literal(value), Cell::new(kind)]
         });
-        let caption = format!("{}, seen {} by {source}", steps_named(dossier, &steps), moment(at));
+        let caption = format!("{}, seen {}: {source}", steps_named(dossier, &steps), moment(at));
         blocks.extend(table(&caption, &["fact", "value", "standing"], rows.collect()));
     }
     if dossier.observed.is_empty() {
@@ -131,7 +131,7 @@ fn row(step: &StepRow, run: bool) -> Vec<Cell> {
             let took = actual.took_s.map(said).unwrap_or_default();
             if actual.attempts > 1 { format!("{took}, {} attempts", actual.attempts) } else { took }
         });
-        cells.extend([state, Cell::new(took.unwrap_or_default())]);
+        cells.extend([state, Cell::time(took.unwrap_or_default())]);
     }
     cells.push(Cell::new(step.verification));
     cells
@@ -271,21 +271,17 @@ pub(super) fn fidelity(dossier: &Dossier) -> Option<Section> {
 
 pub(super) fn backout(dossier: &Dossier) -> Option<Section> {
     let rows = dossier.backout.iter().map(|row| {
-        let back = row.back_s.map_or_else(
-            || "cannot be gone".to_owned(),
-            |back| if back == 0 { "at once".to_owned() } else { said(back) },
-        );
+        let takes = Cell::new(row.takes());
         vec![
             Cell::literal(row.step.as_str()),
             Cell::new(sentence(&row.how)),
-            Cell::new(back),
-            Cell::new(row.stays.clone().unwrap_or_else(|| "nothing".to_owned())),
+            if row.stays.is_some() { takes.toned(Tone::Careful) } else { takes },
         ]
     });
-    let columns = ["after step", "how it is taken back", "all the way back takes", "what stays all the same"];
+    let columns = ["after step", "how it is taken back", "going all the way back from here"];
     let text = "For whoever stops right after a step: `lifeboat abort RUN --undo` takes back what can be taken back, the last \
-                one first, and says what it leaves behind. The time is that of the writes and of the longest TTL that caches \
-                may hold.";
+                one first, and says what it leaves behind. The time is that of the writes back and of the longest TTL that \
+                caches may hold; what cannot be taken back stays, however long one waits.";
     let mut blocks = vec![Block::text(text)];
     blocks.extend(table("The way back from each point", &columns, rows.collect()));
     section("backout", "Backout plan", blocks)

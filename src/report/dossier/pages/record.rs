@@ -4,7 +4,7 @@ use super::{said_once, section, sentence, steps_named, table};
 use crate::{
     plan::facts::PlannedRequest,
     report::{
-        Standing,
+        OpenItem, Standing,
         dossier::{Dossier, said},
         paper::{Block, Cell, Section, Tone},
     },
@@ -90,16 +90,15 @@ pub(super) fn approvals(dossier: &Dossier) -> Option<Section> {
         let mut row = |decision: Cell, at: String| {
             rows.push(vec![Cell::literal(approval.step.as_str()), Cell::new(asks.clone()), decision, Cell::time(at)]);
         };
+        let alone = dossier.outcome.iter().flat_map(|outcome| &outcome.done_alone);
+        let alone: Vec<&OpenItem> = alone.filter(|item| item.step == approval.step).collect();
+        let nobody = approval.given.is_empty() && approval.refused.is_empty() && alone.is_empty();
         let missing = approval.approvers.saturating_sub(approval.given.len() as u64);
         match (dossier.outcome.is_some(), missing) {
-            (true, _) if approval.given.is_empty() && approval.refused.is_empty() => {
-                row(Cell::new("nobody decided"), String::new());
-            }
-            (false, 1..) => {
-                let more = if approval.given.is_empty() { String::new() } else { format!("{missing} more ") };
-                row(Cell::new(format!("{more}asked in the run")), String::new());
-            }
-            (_, _) => {}
+            (true, _) if nobody => row(Cell::new("nobody decided"), String::new()),
+            (false, _) if nobody => row(Cell::new("asked in the run"), String::new()),
+            (false, 1..) => row(Cell::new(format!("{missing} more asked in the run")), String::new()),
+            (true, _) | (false, 0) => {}
         }
         for given in &approval.given {
             let until = given.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
@@ -116,6 +115,10 @@ pub(super) fn approvals(dossier: &Dossier) -> Option<Section> {
             let told = format!("refused by {}, {identity}{}", refusal.by, comment(refusal.comment.as_deref()));
             row(Cell::new(one_line(&told)).toned(Tone::Bad), moment(refusal.at));
         }
+        for item in alone {
+            let tone = if item.signed_off_at.is_some() { Tone::Good } else { Tone::Careful };
+            row(Cell::new(one_line(&item.sentence())).toned(tone), moment(item.at));
+        }
     }
     let none = || Block::text("No step asks a person.");
     let block = table("Who has to agree, and who did", &["step", "question", "decision", "at"], rows);
@@ -124,11 +127,18 @@ pub(super) fn approvals(dossier: &Dossier) -> Option<Section> {
         block.unwrap_or_else(none),
     ];
     if let Some(outcome) = &dossier.outcome {
-        let unused = outcome.unused_approvals.iter().map(|one| format!("no step asked for it: {}", one.sentence()));
-        let lines: Vec<String> =
-            outcome.done_alone.iter().map(crate::report::OpenItem::sentence).chain(unused).collect();
+        let until = outcome.ended_at.unwrap_or(dossier.cover.at);
+        let unused = outcome.unused_approvals.iter().map(|one| {
+            let why = if one.until.is_some_and(|end| end <= until) {
+                "it ended before a step took it"
+            } else {
+                "no step asked for it"
+            };
+            sentence(&format!("{why}: {}", one.sentence()))
+        });
+        let lines: Vec<String> = unused.collect();
         if !lines.is_empty() {
-            blocks.push(Block::List(lines.iter().map(|line| sentence(line)).collect()));
+            blocks.push(Block::List(lines));
         }
     }
     section("approvals", "Approvals", blocks)

@@ -1,0 +1,86 @@
+//! What is lost and who notices: nothing is claimed that nobody looked at.
+
+use lifeboat::{
+    plan::Plan,
+    report::{Beside, Dossier},
+    run::Event,
+    runbook::{ActionKind, Effect},
+};
+use serde_json::{Value, json};
+
+use super::evidence::after;
+use crate::report::fixture::{self, SUBSCRIPTION, Tape};
+
+fn said(plan: &Plan) -> String {
+    Dossier::before(plan, &Beside::default()).loss.says.join("\n")
+}
+
+/// verify-standby becomes a comparison, which brought `outputs`.
+fn comparing(outputs: Value) -> Plan {
+    let mut plan = fixture::plan();
+    let service = |name: &str| {
+        json!(format!("{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ApiManagement/service/{name}"))
+    };
+    let step = &mut plan.steps[2];
+    step.action = ActionKind::Compare;
+    step.arguments = [("service", service("apim-west")), ("with", service("apim-east"))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect();
+    "apim-west did not answer".clone_into(&mut step.probe.summary);
+    let Value::Object(outputs) = outputs else { panic!("outputs are an object") };
+    step.probe.outputs = outputs;
+    plan
+}
+
+#[test]
+fn a_comparison_that_read_nothing_is_not_told_as_one_that_found_nothing() {
+    let unread = said(&comparing(json!({})));
+    assert!(
+        unread.contains("is not known: step verify-standby compares the services by name; apim-west did not"),
+        "{unread}"
+    );
+    let same = said(&comparing(json!({ "only_in_service": {}, "only_in_other": {} })));
+    assert!(same.contains("neither has one that the other has not"), "{same}");
+    let differs = comparing(json!({ "only_in_service": { "apis": ["orders"] }, "only_in_other": {} }));
+    assert!(said(&differs).contains("is named below"), "{}", said(&differs));
+    let loss = Dossier::before(&differs, &Beside::default()).loss;
+    assert_eq!(loss.names[0].says, "only apim-west has it, not apim-east");
+}
+
+#[test]
+fn nobody_is_told_that_users_notice_nothing_of_what_nobody_knows() {
+    let mut plan = fixture::plan();
+    for step in &mut plan.steps {
+        if step.id.as_str() == "flip" {
+            (step.action, step.effect) = (ActionKind::Command, Effect::Irreversible);
+        }
+    }
+    let unknown = said(&plan);
+    assert!(unknown.contains("What users notice of step flip is not known"), "{unknown}");
+    assert!(unknown.contains("Step restore replaces the configuration of apim-east"), "{unknown}");
+    assert!(!unknown.contains("users notice nothing"), "{unknown}");
+    plan.steps.retain(|step| !matches!(step.action, ActionKind::Command | ActionKind::Restore));
+    let harmless = said(&plan);
+    assert!(harmless.contains("users notice nothing"), "{harmless}");
+    assert!(harmless.contains("No step restores anything"), "{harmless}");
+}
+
+/// The run found a younger backup than the plan did.
+#[test]
+fn the_age_is_that_of_the_backup_that_is_named() {
+    let mut tape = Tape::of(fixture::plan());
+    tape.until_succeeded();
+    for (_, event) in &mut tape.events {
+        if let Event::StepSucceeded { step, outputs, .. } = event
+            && step.as_str() == "find-backup"
+        {
+            outputs.insert("created".to_owned(), json!("2026-11-23T13:00:05Z"));
+        }
+    }
+    let loss = after(&tape).loss;
+    let says = loss.says.join("\n");
+    assert!(says.contains("after 2026-11-23 13:00:05Z is lost: 1h when the run began"), "{says}");
+    assert_eq!(loss.age_s, Some(3600));
+    assert_eq!(Dossier::before(&fixture::plan(), &Beside::default()).loss.age_s, Some(5 * 3600));
+}
