@@ -226,15 +226,11 @@ fn sentences(plan: &Plan, chosen: &Chosen, compared: Option<String>) -> Vec<Stri
         says.push(compared);
     } else if answers(plan) == Some(false) {
         says.push(
-            "What that is cannot be named: the active service did not answer when the plan was made, so what it holds \
-             could not be held against the backup"
+            "The active service did not answer when the plan was made, so what it holds could not be held against the backup"
                 .to_owned(),
         );
     } else {
-        says.push(
-            "What that is is not named: no step of the runbook compares the services by name (`apim.compare` does)"
-                .to_owned(),
-        );
+        says.push("No step of the runbook compares the services by name (`apim.compare` does)".to_owned());
     }
     says.push(match &chosen.changes {
         _ if takes_one.is_some() => {
@@ -244,9 +240,11 @@ fn sentences(plan: &Plan, chosen: &Chosen, compared: Option<String>) -> Vec<Stri
             "When the plan was made, the activity log named no change after it. {LOG_LACKS}; the command below asks it again"
         ),
         Some((step, changed)) => format!(
-            "When the plan was made, the activity log named {} things that were changed after it (step {step}); they stand \
-             below. {LOG_LACKS}",
-            changed.len()
+            "When the plan was made, the activity log named {} changed after it (step {step}), listed below. {LOG_LACKS}",
+            match changed.len() {
+                1 => "one thing that was".to_owned(),
+                many => format!("{many} things that were"),
+            }
         ),
         None => "The activity log was not read: it could not be, or `service` of backup.find-latest does not say of which \
                  service. It names every change for 90 days, also while the region is lost; the command below asks it"

@@ -247,7 +247,17 @@ fn an_approval_that_ended_unused_is_told_as_that() {
         let plan = fixture::plan().digest;
         let (format, scope, by) = (approval::FORMAT, Scope::Plan, person(by));
         Event::ApprovalFiled {
-            approval: Arc::new(Approval { format, plan, scope, run: None, by, comment: None, at, until, signature: None }),
+            approval: Arc::new(Approval {
+                format,
+                plan,
+                scope,
+                run: None,
+                by,
+                comment: None,
+                at,
+                until,
+                signature: None,
+            }),
         }
     };
     let soon = filed(Some(tape.now() + SignedDuration::from_mins(10)), "ben", tape.now());

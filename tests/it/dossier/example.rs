@@ -9,7 +9,7 @@ use lifeboat::{
     report::{Beside, Commands, Dossier, Standing, measured::measured},
     run::{EngineError, Event, Journal, JournalError, PowerCut, State, journal::Disk},
     runbook::Mode,
-    sim::{Act, Fault, Scenario},
+    sim::{Act, Fault, Scenario, condition::Changed},
 };
 
 use crate::{
@@ -22,6 +22,23 @@ const THUMBPRINT: &str = "1F0E2D3C4B5A69788796A5B4C3D2E1F001234567";
 
 pub fn all() -> [(&'static str, Dossier); 4] {
     [("dry-run", dry()), ("drill", drill()), ("failed-run", failed()), ("resumed-run", resumed())]
+}
+
+/// The home region is lost, and somebody had worked on its service after the last backup.
+fn lost() -> Scenario {
+    let mut scenario = Scenario::default();
+    let changed = |what: &str, operation: &str, hours: u64, by: &str| Changed {
+        what: what.to_owned(),
+        operation: operation.to_owned(),
+        ago: Duration::from_hours(hours),
+        by: by.to_owned(),
+    };
+    scenario.active.condition.changed = vec![
+        changed("apis/orders/operations/get-order", "write", 2, "ann@contoso.com"),
+        changed("namedValues/rate-limit", "write", 4, "deploy-pipeline"),
+        changed("products/partners", "write", 30, "bo@contoso.com"),
+    ];
+    scenario
 }
 
 /// So many rehearsals, one a week before the plans here, whose restores take as long as it comes.
@@ -48,7 +65,7 @@ pub fn drills(count: u32) -> Vec<Measured> {
 pub fn dry() -> Dossier {
     let history = History { runs: drills(12), ..History::none() };
     on_paused_clock(async {
-        let stage = Stage { history: history.clone(), ..Stage::flagship(Scenario::default()) };
+        let stage = Stage { history: history.clone(), ..Stage::flagship(lost()) };
         let plan = serde_json::from_str(&masked(&serde_json::to_string(&stage.plan().await).unwrap())).unwrap();
         Dossier::before(&plan, &Beside { history: Some(history), ..known(&plan) })
     })
@@ -70,7 +87,7 @@ pub fn failed() -> Dossier {
     let act = Act::FailOperation { code: "RestoreFailed".to_owned(), message };
     let faults = vec![Fault::new(act).on("POST", "/restore?").times(1)];
     on_paused_clock(async {
-        let mut stage = Stage::flagship(Scenario { faults, ..Scenario::default() });
+        let mut stage = Stage::flagship(Scenario { faults, ..lost() });
         stage.run = lifeboat::run::RunId("failover-west-1".into());
         stage.start(None).await.unwrap();
         told(&stage, None)
@@ -80,7 +97,7 @@ pub fn failed() -> Dossier {
 /// The machine dies in the middle of the restore; nine minutes later somebody else goes on elsewhere.
 pub fn resumed() -> Dossier {
     on_paused_clock(async {
-        let mut stage = Stage::flagship(Scenario::default());
+        let mut stage = Stage::flagship(lost());
         stage.run = lifeboat::run::RunId("failover-west-2".into());
         let cut = Some(PowerCut { append: accepted(), bytes: None });
         let Err(EngineError::Journal(JournalError::Cut)) = stage.start(cut).await else { panic!("it was not cut") };

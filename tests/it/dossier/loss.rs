@@ -1,7 +1,7 @@
 //! What is lost and who notices: nothing is claimed that nobody looked at.
 
 use lifeboat::{
-    plan::Plan,
+    plan::{Plan, facts::Fact},
     report::{Beside, Dossier},
     run::Event,
     runbook::{ActionKind, Effect},
@@ -83,4 +83,38 @@ fn the_age_is_that_of_the_backup_that_is_named() {
     assert!(says.contains("after 2026-11-23 13:00:05Z is lost: 1h when the run began"), "{says}");
     assert_eq!(loss.age_s, Some(3600));
     assert_eq!(Dossier::before(&fixture::plan(), &Beside::default()).loss.age_s, Some(5 * 3600));
+}
+
+/// The plan's probe of find-backup read the activity log, or could not.
+#[test]
+fn what_the_activity_log_names_is_named_and_what_it_could_not_is_not_called_nothing() {
+    let log = |value: Value| Fact {
+        name: "changes.since_backup".to_owned(),
+        value,
+        source: "GET https://management.azure.com/".to_owned(),
+        observed_at: fixture::plan().made_at,
+        volatile: true,
+    };
+    let with = |fact: Option<Fact>| {
+        let mut plan = fixture::plan();
+        let search = plan.steps.iter_mut().find(|step| step.action == ActionKind::FindLatest).unwrap();
+        search.probe.facts.extend(fact);
+        plan
+    };
+    assert!(said(&with(None)).contains("The activity log was not read"));
+    assert!(said(&with(Some(log(json!([]))))).contains("named no change after it"));
+    let changed = |at: &str| json!({ "what": "apis/orders", "operation": "write", "at": at, "by": "ann@contoso.com" });
+    // The second was there before the backup that is restored.
+    let plan = with(Some(log(json!([changed("2026-11-23T12:00:00Z"), changed("2026-11-22T12:00:00Z")]))));
+    let loss = Dossier::before(&plan, &Beside::default()).loss;
+    assert!(loss.says.join("\n").contains("named one thing that was changed after it"), "{:?}", loss.says);
+    let named = &loss.names[0];
+    assert_eq!((loss.names.len(), named.name.as_str()), (1, "apis/orders"));
+    assert_eq!(named.says, "write by ann@contoso.com, 2026-11-23 12:00:00Z");
+
+    // A run that takes a backup of its own loses none of it.
+    let mut own = plan.clone();
+    own.steps[0].action = ActionKind::Backup;
+    let loss = Dossier::before(&own, &Beside::default()).loss;
+    assert!(loss.names.is_empty() && loss.says.join("\n").contains("after that backup stands in the activity log"));
 }
