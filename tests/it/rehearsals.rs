@@ -165,6 +165,7 @@ fn rehearsals_that_did_not_end_are_counted_as_that() {
     let page = drills::page(&drills);
     assert!(page.contains("1 failed, 2 did not end") && page.contains("api-drill.contoso.com points at"), "{page}");
     assert_eq!((page.matches("actual good").count(), page.matches("actual bad").count()), (2, 3));
+    assert_eq!(page.matches(">✗</text>").count(), 3, "not by colour alone");
     assert!(page.contains("&lt;b&gt;other") || page.contains("&#60;b&#62;other"), "{page}");
     // One look for all pages: what holds of a report's colours and tables holds of this one.
     assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());

@@ -38,9 +38,8 @@ pub(super) fn of(state: &State, records: &[Record], now: Timestamp) -> Vec<Devia
     }
     for (place, (planned, record)) in state.plan.steps.iter().zip(&state.steps).enumerate() {
         let mut why = causes(of_step.get(&planned.id).map(Vec::as_slice).unwrap_or_default());
-        if let (StepState::Pending { .. }, Some((_, reason, _)), true) = (&record.state, &state.stopped, why.is_empty())
-        {
-            why.push(format!("the run had stopped: {}", one_line(reason)));
+        if why.is_empty() && matches!(record.state, StepState::Pending { .. }) {
+            why.push("the run had stopped before".to_owned());
         }
         let mut say = |what: String| list.push(Deviation { step: Some(planned.id.clone()), what, why: why.clone() });
         let expected = planned.expected.as_secs();

@@ -12,8 +12,8 @@ use crate::{
         changes::{Changed, since_backup},
         recovery,
     },
-    run::{State, StepState},
-    runbook::{ActionKind, ResourceId, StepId},
+    run::{Outcome, State, StepState},
+    runbook::{ActionKind, Mode, ResourceId, StepId},
     style::{moment, one_line},
 };
 
@@ -81,6 +81,9 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
         name: one.name().to_owned(),
         says: one.how(),
     }));
+    let foretold = state.is_some_and(|state| !matches!(state.stopped, Some((Outcome::Succeeded, _, _)))).then(|| {
+        "As the plan foretold it: the run has not recovered, and what is true now stands in the summary".to_owned()
+    });
     let lost = if restores {
         sentences(plan, &chosen, compared)
     } else {
@@ -92,7 +95,7 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
         age_s: chosen.age_s.filter(|_| restores),
         holds: holds(&chosen.outputs),
         names,
-        says: impact(plan, arguments).into_iter().chain(lost).collect(),
+        says: foretold.into_iter().chain(impact(plan, arguments)).chain(lost).collect(),
         ask: active(plan, arguments).zip(chosen.created).filter(|_| restores).map(|(active, created)| {
             format!(
                 "az monitor activity-log list --resource-id '{active}' --start-time {} --query \
@@ -218,7 +221,13 @@ fn sentences(plan: &Plan, chosen: &Chosen, compared: Option<String>) -> Vec<Stri
             let at = if chosen.in_run { "the run began" } else { "the plan was made" };
             let age = chosen.age_s.map(|age| format!(": {} when {at}", said(age))).unwrap_or_default();
             let after = moment(created);
-            says.push(format!("Everything that was changed in the active service after {after} is lost{age}"));
+            let lost = format!("everything that was changed in the active service after {after}");
+            says.push(match plan.mode {
+                Mode::Drill => format!(
+                    "A rehearsal loses nothing: users stay with the active service. What is restored lacks {lost}{age}"
+                ),
+                Mode::Planned | Mode::Unplanned => format!("Lost is {lost}{age}"),
+            });
         }
         (None, None) => says.push("Which backup is restored is only known in the run".to_owned()),
     }

@@ -144,7 +144,7 @@ fn computed(reached: &ObjectiveVerdict, incident: Option<Timestamp>) -> Vec<Stri
     )];
     if let Some(incident) = incident {
         says.push(format!(
-            "The incident is said to have begun at {}; the clock below counts from there, the RTO's judgement does not",
+            "The incident is said to have begun at {}; the phase clock counts from there, the RTO's judgement does not",
             moment(incident)
         ));
     }

@@ -29,6 +29,8 @@ pub struct Phase {
     /// None: nobody knows, or it was not reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_s: Option<u64>,
+    /// Every step of it counts as done. Else it goes on, or was given up after that time.
+    pub done: bool,
     /// None: the plan foresees no such phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_s: Option<u64>,
@@ -49,8 +51,13 @@ pub(super) fn of(state: &State, at: Timestamp, incident: Option<Timestamp>) -> P
     let rehearsed = state.met_at.filter(|_| state.is_rehearsed());
     let to = rehearsed.unwrap_or(at);
     let decided = incident.and_then(|incident| seconds(incident, state.created_at));
-    let decide =
-        Phase { name: "decide", what: "from the incident's beginning to the run's", took_s: decided, expected_s: None };
+    let decide = Phase {
+        name: "decide",
+        what: "from the incident's beginning to the run's",
+        took_s: decided,
+        done: decided.is_some(),
+        expected_s: None,
+    };
     let mut list = vec![decide];
     let mut cut = state.created_at;
     let mut foretold = 0;
@@ -69,6 +76,7 @@ pub(super) fn of(state: &State, at: Timestamp, incident: Option<Timestamp>) -> P
             name,
             what,
             took_s: ended.and_then(|ended| seconds(cut, ended)),
+            done: places.iter().all(|place| state.steps[*place].met),
             expected_s: Some(expected - foretold),
         });
         foretold = expected;

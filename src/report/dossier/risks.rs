@@ -8,7 +8,7 @@ use crate::{
         Certainty, Plan, PlannedStep, codes,
         facts::{Finding, Severity},
     },
-    runbook::ActionKind,
+    runbook::{ActionKind, Mode},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -127,7 +127,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Risk> {
     });
     let mut risks: Vec<Risk> = found.collect();
     for step in &plan.steps {
-        let more = of_step(step);
+        let more = of_step(step, plan.mode);
         risks.extend(
             more.into_iter().filter(|one| risks.iter().all(|other| other.risk != one.risk)).collect::<Vec<_>>(),
         );
@@ -164,7 +164,7 @@ fn late(plan: &Plan) -> Option<Risk> {
     })
 }
 
-fn of_step(step: &PlannedStep) -> Vec<Risk> {
+fn of_step(step: &PlannedStep, mode: Mode) -> Vec<Risk> {
     let risk = |risk: &str, likelihood, impact, answer: String| Risk {
         risk: risk.to_owned(),
         likelihood,
@@ -173,8 +173,8 @@ fn of_step(step: &PlannedStep) -> Vec<Risk> {
         code: None,
     };
     match step.action {
-        ActionKind::Restore => vec![
-            risk(
+        ActionKind::Restore => {
+            let longer = risk(
                 "the restore takes longer than expected: Microsoft names no upper bound",
                 Level::Medium,
                 Level::Medium,
@@ -182,20 +182,23 @@ fn of_step(step: &PlannedStep) -> Vec<Risk> {
                     "it is followed for {}; a resume follows it again and never sends a second one",
                     said(step.timeout.as_secs())
                 ),
-            ),
-            risk(
+            );
+            let half = risk(
                 "the restore fails half-way, and the standby's configuration is neither the old nor the new one",
                 Level::Low,
                 Level::High,
                 "traffic is not moved; restore again in a new run, or another backup".to_owned(),
-            ),
-            risk(
+            );
+            let lost = risk(
                 "changes since the backup are lost",
                 Level::High,
                 Level::Medium,
                 "see the loss manifest; make them again by hand after the run".to_owned(),
-            ),
-        ],
+            );
+            // In a rehearsal users stay with the service that has them.
+            let is_lost = mode != Mode::Drill;
+            [longer, half].into_iter().chain(is_lost.then_some(lost)).collect()
+        }
         ActionKind::FlipCname | ActionKind::FlipPrivateCname => vec![
             risk(
                 "somebody else changes the record between plan and write",

@@ -14,10 +14,11 @@ use crate::{
     style::{moment, one_line, say},
 };
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 240.0;
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 280.0;
 /// Room for the figures at the left, and for the dates below.
-const LEFT: f64 = 72.0;
+const LEFT: f64 = 130.0;
+const RIGHT: f64 = 10.0;
 const BELOW: f64 = 24.0;
 /// Rehearsals in one chart; older ones stand in the table of the JSON form.
 const MOST_BARS: usize = 100;
@@ -115,35 +116,46 @@ fn chart(rehearsals: &Rehearsals) -> Option<Drawing> {
     let y = |took: Duration| floor - took.as_secs_f64() / top * (floor - 8.0);
     let mut svg = format!(
         "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"12\"><title>Duration of the last {} of {}</title>\n",
+         font-family=\"system-ui, sans-serif\" font-size=\"13\"><title>Duration of the last {} of {}</title>\n",
         of(shown.len()),
         escape(&one_line(&rehearsals.runbook))
     );
     let mut add = |part: std::fmt::Arguments<'_>| svg.write_fmt(part).expect("a string takes everything");
-    let each = (WIDTH - LEFT) / shown.len() as f64;
+    let each = (WIDTH - LEFT - RIGHT) / shown.len() as f64;
     for (place, run) in shown.iter().enumerate() {
         let (x, width) = (LEFT + each * place as f64 + each * 0.1, (each * 0.8).min(48.0));
         // One that did not get to its end stands low.
         let top = run.took.map_or(floor - 6.0, y).min(floor - 1.0);
+        let tone = tone(run);
         add(format_args!(
             "<rect class=\"actual {}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\"><title>{}</title></rect>\n",
-            tone(run).class(),
+            tone.class(),
             floor - top,
             escape(&told(run))
         ));
+        if tone == Tone::Bad {
+            add(format_args!(
+                "<text class=\"limit-word\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+                x + width / 2.0,
+                top - 4.0,
+                tone.mark()
+            ));
+        }
     }
+    // Of two lines that lie close together the words do not: above the longer time, below the shorter.
+    let longest = lines.iter().filter_map(|line| line.1).max();
     for (name, at, dash) in lines {
         let Some(at) = at else { continue };
-        let y = y(at);
+        let (y, right) = (y(at), WIDTH - RIGHT);
+        let words = if Some(at) == longest { y - 4.0 } else { y + 13.0 };
         add(format_args!(
-            "<path class=\"limit\" d=\"M{LEFT} {y:.1} H{WIDTH}\" stroke-dasharray=\"{dash}\"/><text class=\"quiet\" x=\"0\" \
-             y=\"{:.1}\">{name}</text><text class=\"quiet\" x=\"0\" y=\"{:.1}\">{}</text>\n",
-            y - 2.0,
-            y + 11.0,
+            "<path class=\"limit\" d=\"M8 {y:.1} H{right}\" stroke-dasharray=\"{dash}\"/><text class=\"quiet\" x=\"8\" \
+             y=\"{words:.1}\">{name} {}</text>\n",
             say(at)
         ));
     }
-    for (run, anchor, x) in [(shown.first(), "start", LEFT), (shown.last().filter(|_| shown.len() > 1), "end", WIDTH)] {
+    let ends = [(shown.first(), "start", LEFT), (shown.last().filter(|_| shown.len() > 1), "end", WIDTH - RIGHT)];
+    for (run, anchor, x) in ends {
         let Some(run) = run else { continue };
         let day = run.started_at.strftime("%Y-%m-%d");
         let y = HEIGHT - 6.0;
@@ -151,8 +163,7 @@ fn chart(rehearsals: &Rehearsals) -> Option<Drawing> {
     }
     svg.push_str("</svg>\n");
     let all: Vec<String> = shown.iter().map(told).collect();
-    let caption =
-        "How long each took, the oldest at the left; those that did not succeed are of another colour".to_owned();
+    let caption = "How long each took, the oldest at the left; those that did not succeed are marked ✗".to_owned();
     Some(Drawing { caption, alternative: all.join("; "), svg, mermaid: None })
 }
 

@@ -8,7 +8,7 @@ use lifeboat::{
 };
 use serde_json::{Value, json};
 
-use super::evidence::after;
+use super::{evidence::after, example};
 use crate::report::fixture::{self, SUBSCRIPTION, Tape};
 
 fn said(plan: &Plan) -> String {
@@ -66,6 +66,22 @@ fn nobody_is_told_that_users_notice_nothing_of_what_nobody_knows() {
     assert!(harmless.contains("No step restores anything"), "{harmless}");
 }
 
+/// A rehearsal takes nothing from anybody, and a run that did not recover has not done what the plan foretold.
+#[test]
+fn what_did_not_happen_is_not_told_as_lost() {
+    let drill = example::drill();
+    assert!(drill.loss.says.iter().any(|line| line.starts_with("A rehearsal loses nothing")), "{:?}", drill.loss.says);
+    assert!(drill.risks.iter().all(|risk| risk.risk != "changes since the backup are lost"));
+    let failed = example::failed();
+    assert!(failed.loss.says[0].starts_with("As the plan foretold it"), "{:?}", failed.loss.says);
+    let clock = &failed.outcome.as_ref().unwrap().clock;
+    let restore = clock.phases.iter().find(|phase| phase.name == "restore").unwrap();
+    assert!(restore.took_s.is_some() && !restore.done, "{clock:?}");
+    assert!(failed.markdown().contains("45m 03s, not done"), "it was not restored after 45 minutes");
+    let resumed = example::resumed();
+    assert!(resumed.outcome.unwrap().clock.phases.iter().all(|phase| phase.done));
+}
+
 /// The run found a younger backup than the plan did.
 #[test]
 fn the_age_is_that_of_the_backup_that_is_named() {
@@ -80,7 +96,7 @@ fn the_age_is_that_of_the_backup_that_is_named() {
     }
     let loss = after(&tape).loss;
     let says = loss.says.join("\n");
-    assert!(says.contains("after 2026-11-23 13:00:05Z is lost: 1h when the run began"), "{says}");
+    assert!(says.contains("after 2026-11-23 13:00:05Z: 1h when the run began"), "{says}");
     assert_eq!(loss.age_s, Some(3600));
     assert_eq!(Dossier::before(&fixture::plan(), &Beside::default()).loss.age_s, Some(5 * 3600));
 }

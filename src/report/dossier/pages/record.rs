@@ -21,9 +21,12 @@ pub(super) fn clock(dossier: &Dossier) -> Option<Section> {
         "the run's beginning: nobody said when the incident began (`--incident-start`)"
     };
     let rows = clock.phases.iter().map(|phase| {
-        let took = phase.took_s.map_or_else(|| "not known, or not reached".to_owned(), said);
+        let took = phase.took_s.map_or_else(
+            || "not known, or not reached".to_owned(),
+            |took| if phase.done { said(took) } else { format!("{}, not done", said(took)) },
+        );
         let expected = phase.expected_s.map_or_else(|| "not predicted".to_owned(), said);
-        vec![Cell::new(phase.name), Cell::new(took), Cell::new(expected), Cell::new(phase.what)]
+        vec![Cell::new(phase.name), Cell::time(took), Cell::time(expected), Cell::new(phase.what)]
     });
     let mut blocks = vec![Block::text(format!("From {}, {from}, to {}.", moment(clock.from), moment(clock.to)))];
     blocks.extend(table("Phase by phase", &["phase", "took", "predicted", "what is counted"], rows.collect()));
