@@ -91,9 +91,15 @@ impl News {
         let missed = Occasion::JobMissed;
         let (job, occurrence, occasion, sentence) = match told {
             Told::Missed { job, occurrence, more } => {
-                let more = if *more == 0 { String::new() } else { format!(", and {more} before it") };
-                let sentence =
-                    format!("job {job} was not started: its window ended at {}{more}", moment(occurrence.ends));
+                let more = if *more == 0 { String::new() } else { format!(", nor were {more} before it") };
+                let sentence = format!(
+                    "job {job} was not started in time: it could start until {}{more}",
+                    moment(occurrence.ends)
+                );
+                (job, occurrence, missed, sentence)
+            }
+            Told::Lost { job, occurrence } => {
+                let sentence = format!("nobody knows of the end of job {job}: whoever claimed it is gone");
                 (job, occurrence, missed, sentence)
             }
             Told::Overlaps { job, occurrence } => {
@@ -102,8 +108,14 @@ impl News {
             Told::Ended { job, occurrence, exit } if *exit != 0 => {
                 (job, occurrence, Occasion::JobFailed, format!("job {job} ended with exit code {exit}"))
             }
-            // A run that it starts tells its own beginning and end; a store that fails is asked again, until the window ends.
-            Told::Ended { .. } | Told::Started { .. } | Told::Taken { .. } | Told::StoreFailed { .. } => return None,
+            // A run that it starts tells its own beginning and end, and its job that it failed; a store that fails is asked
+            // again, until the window ends.
+            Told::Ended { .. }
+            | Told::Started { .. }
+            | Told::Resumed { .. }
+            | Told::Taken { .. }
+            | Told::Open { .. }
+            | Told::StoreFailed { .. } => return None,
         };
         Some(Self::of_job(occasion, job, *occurrence, at, host, &sentence))
     }

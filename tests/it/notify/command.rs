@@ -110,7 +110,7 @@ async fn a_schedule_tells_which_job_ended_badly() {
     let mut schedule = simulator.lifeboat(&["schedule", path.to_str().unwrap(), "--once"]);
     schedule.arg("--site").arg(simulator.path("site.yaml"));
     let ended = output(with_secrets(&mut schedule, &server));
-    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended));
+    assert_eq!(ended.status.code(), Some(4), "its own: {}", text(&ended));
     for kind in KINDS {
         let told = bodies(&server, kind);
         assert_eq!(told.len(), 1, "{kind}: {told:?}");
