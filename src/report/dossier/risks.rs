@@ -260,6 +260,7 @@ fn of_step(step: &PlannedStep) -> Vec<Risk> {
         | ActionKind::GatewayHealth
         | ActionKind::SetTtl
         | ActionKind::VerifyPropagation
+        | ActionKind::Notify
         | ActionKind::Wait => Vec::new(),
     }
 }
