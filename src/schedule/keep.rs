@@ -27,6 +27,9 @@ const FURTHEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// What starts at the last moment of its window has begun its run, or come to the end of a readiness, within this.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(15);
 
+/// What others have under way is looked at again after this long: whoever has it may die, and says nothing then.
+const OTHERS: SignedDuration = SignedDuration::from_mins(5);
+
 /// The shortest time within which a timer that starts this again and again is not called late.
 const TIMER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -49,6 +52,8 @@ struct Watch {
     from: Option<Timestamp>,
     /// What came between was missed. Not known of a job that has never been claimed, or was due at other times.
     misses: bool,
+    /// When to look after what is claimed and not ended. None: nothing is.
+    again: Option<Timestamp>,
 }
 
 /// What runs here.
@@ -138,23 +143,33 @@ where
             None => self.begin(place, job).await?,
         };
         let now = self.clock.now();
-        let mut taken = Ok(());
-        if let Some((newest, before)) = job.due(seed, watch.seen, now).split_last() {
-            taken = self.take(place, job, &watch, *newest, before).await;
-            if taken.is_ok() {
-                (watch.seen, watch.misses) = (newest.at, true);
-            }
-        }
+        let looked = self.look_again(place, job, &mut watch, now).await;
         let next = job.after(seed, watch.seen).map(|next| next.starts.max(now + SignedDuration::from_secs(1)));
+        let next = next.into_iter().chain(watch.again).min();
         self.watches[place] = Some(watch);
-        taken.map(|()| next)
+        looked.map(|()| next)
+    }
+
+    /// At what others have under way, and at what is due.
+    async fn look_again(&mut self, place: usize, job: &Job, watch: &mut Watch, now: Timestamp) -> Result<(), String> {
+        if watch.again.is_some_and(|again| again <= now) {
+            let claims = self.claims(job).await?;
+            let under_way = self.look_after(place, job, claims).await?;
+            watch.again = (!under_way.is_empty()).then(|| now + OTHERS);
+        }
+        if let Some((newest, before)) = job.due(self.schedule.seed, watch.seen, now).split_last() {
+            self.take(place, job, watch, *newest, before).await?;
+            (watch.seen, watch.misses) = (newest.at, true);
+            watch.again.get_or_insert(now + OTHERS);
+        }
+        Ok(())
     }
 
     /// The first look at a job: at what was claimed before, by whomever.
     async fn begin(&mut self, place: usize, job: &Job) -> Result<Watch, String> {
         let claims = self.claims(job).await?;
         let known = self.last_known(job, &claims).await?;
-        self.look_after(place, job, claims).await?;
+        let under_way = self.look_after(place, job, claims).await?;
         let now = self.clock.now();
         let window = SignedDuration::try_from(job.window).unwrap_or(FURTHEST);
         let jitter = SignedDuration::try_from(job.jitter).unwrap_or_default();
@@ -164,8 +179,9 @@ where
             CatchUp::Skip if self.once => Some(now - (window / 2).max(TIMER)),
             CatchUp::Skip => Some(now),
         };
+        let again = (!under_way.is_empty()).then(|| now + OTHERS);
         let seen = known.unwrap_or_else(|| from.map_or(now - window, |from| from - jitter));
-        Ok(Watch { seen: seen.max(now - FURTHEST.max(window)), from, misses: known.is_some() })
+        Ok(Watch { seen: seen.max(now - FURTHEST.max(window)), from, misses: known.is_some(), again })
     }
 
     async fn claims(&self, job: &Job) -> Result<Vec<ClaimedOccurrence>, String> {

@@ -137,6 +137,33 @@ fn a_run_that_was_interrupted_goes_on_and_any_other_that_is_not_over_is_told_on_
 }
 
 #[test]
+fn another_scheduler_goes_on_with_the_run_of_one_that_dies() {
+    on_paused_clock(async {
+        let ((clock, store), schedule) = (shared(), schedule("cron: 0 4 * * *, window: 30m"));
+        let first = Scheduler::new(&schedule, &store, &clock, HOUR);
+        let second = Scheduler { runs: first.runs.clone(), ..Scheduler::new(&schedule, &store, &clock, MINUTE) };
+        let runs = first.runs.clone();
+        let dies = async {
+            first.killed(HOUR + 20 * MINUTE).await;
+            assert_eq!(first.due(), ["23 04:00"]);
+            // In a shared store a driver is believed to live for a while after its last word.
+            clock.sleep(2 * MINUTE).await;
+            let open = Stands::Open { outcome: None, paused: false };
+            runs.lock().unwrap().insert("nightly-20261123T040000Z".to_owned(), open);
+        };
+        // It starts while the first one drives, and the job is not due before tomorrow.
+        let lives = async {
+            clock.sleep(HOUR + 10 * MINUTE).await;
+            second.keep(Some(HOUR)).await
+        };
+        let ((), told) = tokio::join!(dies, lives);
+        assert!(matches!(told.as_slice(), [Told::Resumed { .. }, Told::Ended { exit: 0, .. }]), "{told:?}");
+        let (_, began) = second.started.lock().unwrap()[0];
+        assert!(began.duration_since(beginning()) <= SignedDuration::from_mins(60 + 22 + 6), "{began}");
+    });
+}
+
+#[test]
 fn a_task_that_panics_ends_its_job_and_not_those_after_it() {
     on_paused_clock(async {
         let ((clock, store), schedule) = (shared(), schedule("cron: 0 * * * *, window: 30m"));
