@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::{Call, Context, Done, Outside, arguments::Notify};
 use crate::{
     clock::Clock,
-    notify::{News, Post},
+    notify::{News, Post, check},
     plan::facts::{Finding, PlannedRequest, Probe},
     run::{Disposition, StepError},
     site::Occasion,
@@ -38,7 +38,8 @@ pub fn probe(arguments: &Notify, context: &Context) -> Probe {
     Probe {
         summary: format!("tells {}: {}", listed(&names), arguments.message),
         requests: names.iter().map(request).collect(),
-        verified: false,
+        // As far as it can be without telling anybody.
+        verified: posts.iter().all(|post| check(&post.receiver, &post.environment).is_ok()),
         findings,
         ..Probe::default()
     }

@@ -1,6 +1,6 @@
 //! `notify`: a message of the runbook, to receivers that listen on real sockets.
 
-use lifeboat::{net::Http, run::Disposition, site::Site};
+use lifeboat::{azure::Environment, net::Http, run::Disposition, site::Site};
 
 use super::*;
 use crate::{
@@ -47,6 +47,7 @@ async fn everybody_who_takes_messages_is_told_once_and_nobody_else() {
     assert_eq!(probe.summary, format!("tells {}: api.contoso.com moves now", names.join(", ")));
     assert_eq!(probe.requests.iter().map(|request| request.url.clone()).collect::<Vec<_>>(), names);
     assert!(server.seen().is_empty() && !format!("{probe:?}").contains(SECRET), "{probe:?}");
+    assert!(probe.verified, "every secret can be read");
     // Another plan of the same world is the same.
     assert_eq!(stage.probe(NOTIFY, message()).await.unwrap(), probe);
 
@@ -106,5 +107,8 @@ async fn where_nobody_takes_messages_the_plan_says_so() {
     let stage = telling(&[receiver("slack", ", on: [finished]")], "http://127.0.0.1:1");
     let probe = stage.probe(NOTIFY, message()).await.unwrap();
     assert_eq!(codes(&probe, Severity::Warning), ["notify-nobody"]);
+    let unready = telling(&everybody(", on: [message]"), "http://127.0.0.1:1");
+    let without = Context { environment: Environment::of([]), ..unready.context };
+    assert!(!action::probe(NOTIFY, &call(message()), &without).await.unwrap().verified, "no secret can be read");
     assert_eq!(stage.perform(NOTIFY, message()).await.0.unwrap().outputs["told"], json!([]));
 }
