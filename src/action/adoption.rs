@@ -42,6 +42,7 @@ pub async fn adopt(kind: ActionKind, call: &Call, context: &Context) -> Result<S
         | ActionKind::GatewayHealth
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
+        | ActionKind::Notify
         | ActionKind::Wait => {
             Ok(untold(format!("{kind} changes nothing that could be looked at"), "`lifeboat resume` does it itself"))
         }

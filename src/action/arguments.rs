@@ -17,7 +17,7 @@ pub use apim::{Compare, ConfirmOutage, VerifyRestore, VerifyStandby};
 pub use backup::{Access, AccessKey, Backup, FindLatest, Prune, Restore, TakeBackup, WhenBusy};
 pub use dns::{FlipCname, SetTtl, VerifyPropagation};
 pub use gateway::{GatewayHealth, GatewayPath};
-pub use general::{Approval, Command, HttpCall, RequestMethod, Wait};
+pub use general::{Approval, Command, HttpCall, Notify, RequestMethod, Wait};
 pub use traffic::{EndpointChange, EndpointKind, EndpointStatus, OriginChange, SetEndpoints, SetOrigin};
 
 use crate::{
@@ -185,6 +185,7 @@ mod tests {
             ActionKind::Approval => read::<Approval>(kind, arguments).map(drop),
             ActionKind::HttpRequest => read::<HttpCall>(kind, arguments).map(drop),
             ActionKind::Command => read::<Command>(kind, arguments).map(drop),
+            ActionKind::Notify => read::<Notify>(kind, arguments).map(drop),
             ActionKind::Wait => read::<Wait>(kind, arguments).map(drop),
         }
     }

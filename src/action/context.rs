@@ -29,6 +29,8 @@ pub struct Context {
     pub environment: Environment,
     /// Identifies the run in DNS metadata and request ids.
     pub run: String,
+    /// Machine that drives it, as whoever is told of it reads it.
+    pub host: String,
     /// Longest timeout of an apim.restore step of the plan: how long a backup must stay valid.
     pub restore_timeout: Duration,
     /// Runs beside this one.
@@ -87,6 +89,7 @@ impl Context {
             site,
             environment,
             run: String::new(),
+            host: "unknown".to_owned(),
             restore_timeout,
             others: Others::default(),
             outside: Outside::Real,

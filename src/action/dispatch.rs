@@ -12,7 +12,7 @@ use super::{
     Call, Context, Done, Recorder, approval,
     arguments::{FlipCname, RequestMethod, SetEndpoints, SetOrigin, SetTtl, read},
     backup_probe, command, compare, confirm_outage, find_latest, flip_cname, flip_undo, gateway_health, http_request,
-    pool_change, pool_settle, propagation, prune, restore, take_backup, verify_restore, verify_standby, wait,
+    pool_change, pool_settle, propagation, prune, restore, take_backup, tell, verify_restore, verify_standby, wait,
 };
 use crate::{
     azure::Operation,
@@ -44,6 +44,7 @@ pub async fn probe(kind: ActionKind, call: &Call, context: &Context) -> Result<P
         ActionKind::Approval => Ok(approval::probe(&read(kind, given)?)),
         ActionKind::HttpRequest => http_request::probe(&read(kind, given)?),
         ActionKind::Command => Ok(command::probe(&read(kind, given)?, context)),
+        ActionKind::Notify => Ok(tell::probe(&read(kind, given)?, context)),
         ActionKind::Wait => wait::probe(&read(kind, given)?),
     }
 }
@@ -79,6 +80,7 @@ pub async fn perform(kind: ActionKind, call: &Call, context: &Context, record: &
         ActionKind::Approval => Err(only_people_approve()),
         ActionKind::HttpRequest => Box::pin(http_request::perform(&read(kind, given)?, context, record)).await,
         ActionKind::Command => Box::pin(command::perform(&read(kind, given)?, context, record)).await,
+        ActionKind::Notify => Box::pin(tell::perform(&read(kind, given)?, call, context)).await,
         ActionKind::Wait => Ok(wait::perform(&read(kind, given)?, context).await),
     }
 }
@@ -116,6 +118,7 @@ pub async fn follow(
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait => Err(StepError::new(
             Disposition::InDoubt,
             "cannot-be-followed",
@@ -164,6 +167,7 @@ pub async fn settle(
         | ActionKind::GatewayHealth
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
+        | ActionKind::Notify
         | ActionKind::Wait => Ok(Verdict::DidNotHappen { reason: format!("{kind} changes nothing") }),
     }
 }
@@ -206,6 +210,7 @@ pub async fn undo(
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait => Err(cannot_be_undone(kind)),
     }
 }
@@ -242,6 +247,7 @@ pub async fn settle_undo(
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait => Err(cannot_be_undone(kind)),
     }
 }
@@ -279,6 +285,7 @@ pub fn effect(kind: ActionKind, arguments: &Map<String, Value>) -> Effect {
         | ActionKind::SetEndpoints
         | ActionKind::SetOrigin
         | ActionKind::Approval
+        | ActionKind::Notify
         | ActionKind::Wait => false,
     };
     if reads_only { Effect::ReadOnly } else { kind.entry().effect }
@@ -306,7 +313,8 @@ pub fn expected(kind: ActionKind, arguments: &Map<String, Value>) -> Option<Dura
         | ActionKind::SetOrigin
         | ActionKind::Approval
         | ActionKind::HttpRequest
-        | ActionKind::Command => None,
+        | ActionKind::Command
+        | ActionKind::Notify => None,
     }
 }
 

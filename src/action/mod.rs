@@ -58,6 +58,7 @@ mod serving;
 mod standing;
 mod storage_reach;
 mod take_backup;
+mod tell;
 mod verify_restore;
 mod verify_standby;
 mod wait;

@@ -235,7 +235,11 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
             }
         }
         // None of them sends anything to Azure with this credential.
-        ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => {}
+        ActionKind::Approval
+        | ActionKind::HttpRequest
+        | ActionKind::Command
+        | ActionKind::Notify
+        | ActionKind::Wait => {}
     }
     list.needed
 }
@@ -254,6 +258,7 @@ pub fn identity_roles(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<I
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait
         | ActionKind::Prune
         | ActionKind::VerifyRestore
@@ -298,6 +303,7 @@ pub fn foreseen(kind: ActionKind, arguments: &Map<String, Value>) -> Map<String,
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait
         | ActionKind::Prune
         | ActionKind::VerifyRestore

@@ -53,7 +53,8 @@ pub struct Drive {
 pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive: Drive) -> Result<Exit, Failure> {
     let Drive { store, state, journal, scene, first, take_over, fences, operator, next } = drive;
     let run = state.run.clone();
-    let context = Arc::new(context(&scene, &state, store.clone()));
+    let host = session.machine.user.host.clone();
+    let context = Arc::new(Context { host, ..context(&scene, &state, store.clone()) });
     let (sender, directives) = mpsc::channel(64);
     let asked = Asked::default();
     let asks_here =

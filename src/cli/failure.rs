@@ -23,6 +23,21 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Of another process of this program; what is none of these codes is a bug.
+    pub fn of_code(code: i32) -> Self {
+        const ALL: [Exit; 8] = [
+            Exit::Done,
+            Exit::StepFailed,
+            Exit::Usage,
+            Exit::Problems,
+            Exit::Refused,
+            Exit::Stuck,
+            Exit::Interrupted,
+            Exit::ObjectiveMissed,
+        ];
+        ALL.into_iter().find(|exit| *exit as i32 == code).unwrap_or(Self::Bug)
+    }
+
     pub fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Succeeded | Outcome::Aborted => Self::Done,

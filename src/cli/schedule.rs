@@ -6,14 +6,22 @@ use std::{path::PathBuf, process::Stdio};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Exit, Failure, Session, check, drive::next_signal, notify, print, world};
+use super::{Exit, Failure, Session, check, drive::next_signal, notify, print, runs::standing, world};
 use crate::{
+    action,
     clock::Clock,
     notify::News,
-    schedule::{self, Job, Launch, Occurrence, Schedule, Told, Work},
-    store::Store,
+    report::Standing,
+    run::{JournalError, Outcome, RunId},
+    runbook::{ActionKind, Effect, Mode, Runbook, Step},
+    schedule::{self, How, Job, Launch, Occurrence, Schedule, Stands, Told, Work},
+    store::{Store, StoreError},
     style::moment,
 };
+
+/// Version of what is said as JSON. Changelog:
+/// 1. The first.
+const FORMAT: u32 = 1;
 
 #[derive(Clone, Debug, Args)]
 pub struct ScheduleArguments {
@@ -35,24 +43,36 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
     }
     for job in &schedule.jobs {
         // What cannot be read now cannot be read at three in the morning.
-        check::load(runbook(job))?;
+        look(job)?;
     }
     if session.everywhere.site.is_none() {
         return Err(world::no_site());
     }
     let store = world::store(session, None)?;
     let notifier = notify::of_site(session)?;
-    let starts = starts(session);
-    let launch =
-        Launch { start: |job, occurrence| start(starts.clone(), job, occurrence), runs: |run| runs(&store, run) };
-    let (mut worst, mut failed) = (Exit::Done, false);
+    let options = options(session);
+    let json = session.json();
+    let launch = Launch {
+        start: |job: Job, occurrence, how| {
+            let words = words(&job, occurrence, how, &options);
+            async move {
+                // Somebody may have edited it since. What goes on needs nothing but its journal.
+                match if how == How::Anew { look(&job) } else { Ok(()) } {
+                    Ok(()) => start(&job.id, words, json).await,
+                    Err(failure) => {
+                        eprint!("{}: {}", job.id, failure.render(false));
+                        failure.exit as i32
+                    }
+                }
+            }
+        },
+        stands: |run| stands(&store, run),
+    };
+    let (mut exits, mut failed, mut quiet) = (Vec::new(), false, true);
     let mut tell = |told: Told| {
-        if let Told::Ended { exit, .. } = &told
-            && *exit != 0
-        {
-            worst = Exit::StepFailed;
-        }
+        exits.extend(exit(&told));
         failed |= matches!(told, Told::StoreFailed { .. });
+        quiet = false;
         say(session, &told);
         if let Some(news) = News::of_schedule(&told, Clock::Wall.now(), &session.machine.user.host) {
             notifier.tell(&news);
@@ -66,15 +86,81 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
         // Somebody does not want to wait for it.
         _ = next_signal() => {}
     }
-    if failed && arguments.once {
-        return Err(Failure::refused("the store could not be asked who has what is due", "type the command again"));
+    if !arguments.once {
+        return Ok(Exit::Done);
     }
-    Ok(if arguments.once { worst } else { Exit::Done })
+    if quiet && !json {
+        eprintln!("nothing is due; --list says when something is");
+    }
+    match exits.into_iter().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::Done) {
+        Exit::Done if failed => Err(Failure::refused(
+            "the store could not be asked who has what is due",
+            "look why it does not answer, and type the command again",
+        )),
+        exit => Ok(exit),
+    }
 }
 
-fn runbook(job: &Job) -> &std::path::Path {
-    match &job.work {
-        Work::Drill { runbook, .. } | Work::Backup { runbook } | Work::Readiness { runbook, .. } => runbook,
+/// Whether what a job runs can be read, and is what the job says.
+fn look(job: &Job) -> Result<(), Failure> {
+    let runbook = check::load(job.work.runbook())?;
+    match job.work {
+        Work::Backup { .. } => only_backs_up(job, &runbook),
+        Work::Drill { .. } | Work::Readiness { .. } => Ok(()),
+    }
+}
+
+/// A backup is started again and again with `--yes` and nobody there: what moves traffic, restores or asks is no backup.
+fn only_backs_up(job: &Job, runbook: &Runbook) -> Result<(), Failure> {
+    let fits = |step: &Step| match action::effect(step.action, &step.arguments) {
+        Effect::ReadOnly => step.action != ActionKind::Approval,
+        Effect::Reversible | Effect::Irreversible => matches!(step.action, ActionKind::Backup | ActionKind::Prune),
+    };
+    let planned = |step: &&Step| step.modes.as_ref().is_none_or(|modes| modes.contains(&Mode::Planned));
+    let steps: Vec<&Step> = runbook.steps.iter().filter(planned).collect();
+    let (file, id) = (job.work.runbook().display(), &job.id);
+    if let Some(wrong) = steps.iter().find(|step| !fits(step)) {
+        return Err(Failure::new(
+            Exit::Problems,
+            format!("job `{id}` is a backup, and step `{}` of {file} does more: {}", wrong.id, wrong.action),
+            "name a runbook that only takes and prunes backups, such as runbooks/apim-backup.yaml, or make the job a drill",
+        ));
+    }
+    if !steps.iter().any(|step| step.action == ActionKind::Backup) {
+        return Err(Failure::new(
+            Exit::Problems,
+            format!("job `{id}` is a backup, and no step of {file} takes one"),
+            "name a runbook with a step `apim.backup`, such as runbooks/apim-backup.yaml",
+        ));
+    }
+    Ok(())
+}
+
+/// What `--once` leaves with, if this were all. None: nothing that went well or badly.
+fn exit(told: &Told) -> Option<Exit> {
+    match told {
+        Told::Ended { exit, .. } => Some(Exit::of_code(*exit)),
+        Told::Open { outcome, .. } => Some(Exit::of(outcome.unwrap_or(Outcome::Interrupted))),
+        Told::Missed { .. } | Told::Lost { .. } => Some(Exit::Refused),
+        Told::Started { .. }
+        | Told::Resumed { .. }
+        | Told::Taken { .. }
+        | Told::Overlaps { .. }
+        | Told::StoreFailed { .. } => None,
+    }
+}
+
+/// Of several jobs the one counts that wants a person most.
+fn gravity(exit: Exit) -> u8 {
+    match exit {
+        Exit::Done => 0,
+        Exit::ObjectiveMissed => 1,
+        Exit::Refused => 2,
+        Exit::Interrupted => 3,
+        Exit::Usage | Exit::Problems => 4,
+        Exit::StepFailed => 5,
+        Exit::Stuck => 6,
+        Exit::Bug => 7,
     }
 }
 
@@ -100,7 +186,7 @@ fn list(session: &Session, schedule: &Schedule, now: Timestamp, count: usize) ->
 }
 
 /// Options that every job is started with.
-fn starts(session: &Session) -> Vec<String> {
+fn options(session: &Session) -> Vec<String> {
     let path = |path: &PathBuf| path.display().to_string();
     let site = session.everywhere.site.iter().flat_map(|site| ["--site".to_owned(), path(site)]);
     let state = session.everywhere.state.iter().flat_map(|state| ["--state".to_owned(), path(state)]);
@@ -108,36 +194,45 @@ fn starts(session: &Session) -> Vec<String> {
 }
 
 /// The words after the program's name.
-fn words(job: &Job, occurrence: &Occurrence) -> Vec<String> {
-    let run = format!("{}-{}", job.id, occurrence.name());
-    let file = runbook(job).display().to_string();
-    match &job.work {
-        Work::Drill { operator_must_not_be, .. } => {
+fn words(job: &Job, occurrence: Occurrence, how: How, options: &[String]) -> Vec<String> {
+    let run = occurrence.run_of(&job.id);
+    let file = job.work.runbook().display().to_string();
+    let words: Vec<&str> = match (&job.work, how) {
+        (Work::Drill { operator_must_not_be, .. }, How::Anew) => {
             let excluded = operator_must_not_be.iter().flat_map(|name| ["--operator-must-not-be", name]);
-            ["drill", &file, "--yes", "--run-id", &run].into_iter().chain(excluded).map(str::to_owned).collect()
+            ["drill", &file, "--yes", "--run-id", &run].into_iter().chain(excluded).collect()
         }
-        Work::Backup { .. } => {
-            ["run", &file, "--mode", "planned", "--yes", "--run-id", &run].map(str::to_owned).to_vec()
+        (Work::Backup { .. }, How::Anew) => vec!["run", &file, "--mode", "planned", "--yes", "--run-id", &run],
+        (Work::Drill { .. } | Work::Backup { .. }, How::Resumed) => vec!["resume", &run, "--yes"],
+        (Work::Readiness { mode, .. }, How::Anew | How::Resumed) => {
+            vec!["readiness", &file, "--mode", mode.as_str()]
         }
-        Work::Readiness { mode, .. } => ["readiness", &file, "--mode", mode.as_str()].map(str::to_owned).to_vec(),
-    }
+    };
+    words.into_iter().map(str::to_owned).chain(options.iter().cloned()).collect()
 }
 
-/// Exit code; 101 when it could not be started.
-async fn start(options: Vec<String>, job: Job, occurrence: Occurrence) -> i32 {
+/// Exit code; 101 when it could not be started. `json`: stdout is this process's own, and what it starts writes on stderr.
+async fn start(job: &str, words: Vec<String>, json: bool) -> i32 {
     const BUG: i32 = Exit::Bug as i32;
-    let Ok(program) = std::env::current_exe() else { return BUG };
+    let cannot = |error: std::io::Error| {
+        eprintln!("{job}: cannot be started: {error}");
+        BUG
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return cannot(error),
+    };
     let mut command = tokio::process::Command::new(program);
-    command.args(words(&job, &occurrence)).args(options).stdin(Stdio::null());
+    command.args(words).stdin(Stdio::null());
+    if json {
+        command.stdout(std::io::stderr());
+    }
     // A signal that the terminal sends to everybody reaches it once, through this process.
     #[cfg(unix)]
     command.process_group(0);
     match command.spawn() {
         Ok(child) => ended(child).await,
-        Err(error) => {
-            eprintln!("{}: cannot be started: {error}", job.id);
-            BUG
-        }
+        Err(error) => cannot(error),
     }
 }
 
@@ -172,28 +267,88 @@ async fn stopped() {
     }
 }
 
-/// Whether somebody drives the run of that name. What cannot be read is not said to be running: its targets are held.
-async fn runs(store: &Store, run: String) -> bool {
-    let Ok(kept) = store.open(&run).await else { return false };
-    matches!(kept.driver().await, Ok(Some(heard)) if heard.lives)
+/// How the run of that name stands.
+async fn stands(store: &Store, run: String) -> Result<Stands, String> {
+    let kept = match store.open(&run).await {
+        Ok(kept) => kept,
+        Err(StoreError::NoSuchRun { .. }) => return Ok(Stands::Absent),
+        Err(error) => return Err(error.to_string()),
+    };
+    let (state, _, standing, _) = match standing(&kept).await {
+        Ok(read) => read,
+        // It is beginning, or never began.
+        Err(StoreError::Journal(JournalError::Empty { .. })) => return Ok(Stands::Absent),
+        Err(error) => return Err(error.to_string()),
+    };
+    let paused = state.hold.is_some();
+    Ok(match standing {
+        Standing::Driven => Stands::Driven,
+        // Whoever resumes it finds out whether the other still lives.
+        Standing::Abandoned | Standing::Unknown => Stands::Open { outcome: None, paused },
+        Standing::Ended(outcome) if outcome.is_terminal() => Stands::Over { exit: Exit::of(outcome) as i32 },
+        Standing::Ended(outcome) => Stands::Open { outcome: Some(outcome), paused },
+    })
 }
 
+/// What is told goes to stderr, or as JSON Lines to stdout.
 fn say(session: &Session, told: &Told) {
+    let now = Clock::Wall.now();
     if session.json() {
+        let mut line = serde_json::to_value(told).expect("text keys");
+        line["v"] = FORMAT.into();
+        line["at"] = now.to_string().into();
+        if let Some((abort, resume)) = commands(session, told) {
+            line["next"] = serde_json::json!([abort, resume]);
+        }
+        if let Err(failure) = print(&line.to_string()) {
+            eprintln!("{}: {line}", failure.message);
+        }
         return;
     }
-    let text = match told {
+    eprintln!("{} {}", moment(now), sentence(session, told));
+}
+
+/// What takes a run back that is not over, and what goes on with it.
+fn commands(session: &Session, told: &Told) -> Option<(String, String)> {
+    let Told::Open { job, occurrence, .. } = told else { return None };
+    let (commands, run) = (session.commands(true), RunId(occurrence.run_of(job).into()));
+    Some((commands.about("abort", &run, "--undo --yes"), commands.about("resume", &run, "--yes")))
+}
+
+fn sentence(session: &Session, told: &Told) -> String {
+    match told {
         Told::Started { job, occurrence } => format!("{job}: started, due at {}", moment(occurrence.at)),
+        Told::Resumed { job, occurrence } => {
+            format!("{job}: goes on with run {}, which was interrupted", occurrence.run_of(job))
+        }
         Told::Ended { job, exit, .. } => format!("{job}: ended with exit code {exit}"),
         Told::Taken { job, occurrence } => format!("{job}: another scheduler has it, due at {}", moment(occurrence.at)),
         Told::Missed { job, occurrence, more } => {
-            let more = if *more == 0 { String::new() } else { format!(" and {more} before it") };
-            format!("{job}: not started, its window ended at {}{more}", moment(occurrence.ends))
+            let more = if *more == 0 { String::new() } else { format!(", nor {more} before it") };
+            format!("{job}: not started in time, due at {}{more}", moment(occurrence.at))
+        }
+        Told::Lost { job, occurrence } => {
+            format!(
+                "{job}: due at {}, and nobody knows of its end: whoever claimed it is gone, perhaps before it began",
+                moment(occurrence.at)
+            )
         }
         Told::Overlaps { job, occurrence } => {
             format!("{job}: not started, the one before still runs; due at {}", moment(occurrence.at))
         }
+        Told::Open { job, occurrence, outcome, paused } => {
+            let word = match outcome {
+                _ if *paused => "paused",
+                None => "driven by nobody",
+                Some(outcome) => Standing::Ended(*outcome).word(),
+            };
+            let (abort, resume) = commands(session, told).unwrap_or_default();
+            format!(
+                "{job}: run {} is {word}, and not over: a failover of what it acts on is refused until it is\n  \
+                 `{abort}` takes back what it moved; `{resume}` goes on with it",
+                occurrence.run_of(job)
+            )
+        }
         Told::StoreFailed { job, error } => format!("{job}: the store cannot be asked: {error}; tried again"),
-    };
-    eprintln!("{} {text}", moment(Clock::Wall.now()));
+    }
 }

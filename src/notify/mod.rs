@@ -16,5 +16,5 @@ mod queue;
 
 pub use news::{News, Severity};
 pub use payload::payload;
-pub use post::{Post, check};
+pub use post::{Failed, Post, check};
 pub use queue::{Notifier, Untold};

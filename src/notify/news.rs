@@ -1,6 +1,7 @@
 //! What there is to tell: event → news. Pure.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     run::{Event, Outcome, State},
@@ -11,8 +12,10 @@ use crate::{
 };
 
 /// How much it matters. `PagerDuty`'s words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
+    #[default]
     Info,
     Warning,
     Error,
@@ -37,7 +40,7 @@ const LONGEST: usize = 600;
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
-    /// `RUN/SEQ`: the same however often it is sent.
+    /// `RUN/SEQ`, of a message `RUN/STEP`: the same however often it is sent.
     pub id: String,
     pub occasion: Occasion,
     pub severity: Severity,
@@ -91,9 +94,15 @@ impl News {
         let missed = Occasion::JobMissed;
         let (job, occurrence, occasion, sentence) = match told {
             Told::Missed { job, occurrence, more } => {
-                let more = if *more == 0 { String::new() } else { format!(", and {more} before it") };
-                let sentence =
-                    format!("job {job} was not started: its window ended at {}{more}", moment(occurrence.ends));
+                let more = if *more == 0 { String::new() } else { format!(", nor were {more} before it") };
+                let sentence = format!(
+                    "job {job} was not started in time: it could start until {}{more}",
+                    moment(occurrence.ends)
+                );
+                (job, occurrence, missed, sentence)
+            }
+            Told::Lost { job, occurrence } => {
+                let sentence = format!("nobody knows of the end of job {job}: whoever claimed it is gone");
                 (job, occurrence, missed, sentence)
             }
             Told::Overlaps { job, occurrence } => {
@@ -102,8 +111,14 @@ impl News {
             Told::Ended { job, occurrence, exit } if *exit != 0 => {
                 (job, occurrence, Occasion::JobFailed, format!("job {job} ended with exit code {exit}"))
             }
-            // A run that it starts tells its own beginning and end; a store that fails is asked again, until the window ends.
-            Told::Ended { .. } | Told::Started { .. } | Told::Taken { .. } | Told::StoreFailed { .. } => return None,
+            // A run that it starts tells its own beginning and end, and its job that it failed; a store that fails is asked
+            // again, until the window ends.
+            Told::Ended { .. }
+            | Told::Started { .. }
+            | Told::Resumed { .. }
+            | Told::Taken { .. }
+            | Told::Open { .. }
+            | Told::StoreFailed { .. } => return None,
         };
         Some(Self::of_job(occasion, job, *occurrence, at, host, &sentence))
     }
@@ -133,6 +148,24 @@ impl News {
         }
     }
 
+    /// What a step of a runbook wants to be told.
+    pub fn of_message(run: &str, step: &StepId, at: Timestamp, host: &str, severity: Severity, message: &str) -> Self {
+        Self {
+            id: format!("{run}/{step}"),
+            occasion: Occasion::Message,
+            severity,
+            at,
+            about: run.to_owned(),
+            runbook: String::new(),
+            mode: None,
+            step: Some(step.clone()),
+            source: host.to_owned(),
+            sentence: short(message),
+            next: String::new(),
+            ended_well: false,
+        }
+    }
+
     /// For a calm day. `ended`: that the test is over, for receivers that keep an alarm open.
     pub fn test(at: Timestamp, host: &str, ended: bool) -> Self {
         Self {
@@ -156,6 +189,7 @@ impl News {
         match (self.mode, self.occasion) {
             (Some(mode), _) => format!("{} ({mode}), run {}", self.runbook, self.about),
             (None, Occasion::Test) => "test".to_owned(),
+            (None, Occasion::Message) => format!("run {}", self.about),
             (None, _) => format!("job {}", self.about),
         }
     }

@@ -51,6 +51,7 @@ fn cloud_event(news: &News) -> Value {
         data["run"] = json!(news.about);
     }
     if let Some(step) = &news.step {
+        data["run"] = json!(news.about);
         data["step"] = json!(step);
     }
     if !news.next.is_empty() {

@@ -39,7 +39,8 @@ pub struct Post {
 }
 
 /// Why an attempt brought nothing.
-enum Failed {
+#[derive(Debug)]
+pub enum Failed {
     /// Another would bring nothing either.
     ForGood(String),
     ForNow {
@@ -47,6 +48,26 @@ enum Failed {
         asked: Option<Duration>,
     },
 }
+
+impl Failed {
+    /// Lower-case fragment, without secrets.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::ForGood(why) | Self::ForNow { why, .. } => why,
+        }
+    }
+
+    /// Another attempt may bring something.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::ForGood(_) => false,
+            Self::ForNow { .. } => true,
+        }
+    }
+}
+
+/// What is said of a receiver whose answer did not come: it may have been told.
+const NO_ANSWER: &str = "it did not answer in time";
 
 /// What is needed to post, read at the moment of use.
 struct Secrets {
@@ -58,6 +79,29 @@ struct Secrets {
 }
 
 impl Post {
+    /// `place`: its position in the site's `notify`, from 0.
+    pub fn new(place: usize, receiver: &Receiver, http: &Http, environment: &Environment, clock: &Clock) -> Self {
+        Self {
+            name: format!("notification {} ({})", place + 1, receiver.form.name()),
+            receiver: receiver.clone(),
+            http: http.clone(),
+            environment: environment.clone(),
+            clock: clock.clone(),
+        }
+    }
+
+    /// One request, within the receiver's deadline. Cancel safe: at worst it is not known whether it was told.
+    ///
+    /// # Errors
+    /// It was not told, or nobody knows whether it was.
+    pub async fn once(&self, news: &News) -> Result<(), Failed> {
+        let deadline = self.receiver.deadline;
+        tokio::select! {
+            attempt = self.attempt(news, deadline, false) => attempt,
+            () = self.clock.sleep(deadline) => Err(Failed::ForNow { why: NO_ANSWER.to_owned(), asked: None }),
+        }
+    }
+
     /// How much of the deadline is left for what was handed over then.
     fn left(&self, handed: &Moment) -> Duration {
         self.receiver.deadline.saturating_sub(self.clock.since(handed))
@@ -81,8 +125,8 @@ impl Post {
                 return Err(last);
             }
             let attempt = tokio::select! {
-                attempt = self.attempt(news, left) => attempt,
-                () = self.clock.sleep(left) => return Err("it did not answer in time".to_owned()),
+                attempt = self.attempt(news, left, true) => attempt,
+                () = self.clock.sleep(left) => return Err(NO_ANSWER.to_owned()),
             };
             let (why, asked) = match attempt {
                 Ok(()) => return Ok(()),
@@ -101,7 +145,8 @@ impl Post {
         }
     }
 
-    async fn attempt(&self, news: &News, left: Duration) -> Result<(), Failed> {
+    /// `repeatable`: the transport may send it twice.
+    async fn attempt(&self, news: &News, left: Duration, repeatable: bool) -> Result<(), Failed> {
         let secrets = secrets(&self.receiver.form, &self.environment).map_err(Failed::ForGood)?;
         let (kind, body) = payload(&self.receiver.form, news, secrets.key.as_ref());
         let mut request = HttpRequest::new(Method::POST, secrets.url);
@@ -113,7 +158,7 @@ impl Post {
         request.timeout = self.clock.real(left);
         request.max_body = MOST_ANSWER;
         // Whatever is told twice has the same id.
-        request.repeatable = true;
+        request.repeatable = repeatable;
         let response = self.http.send(request).await.map_err(|error| unanswered(&error))?;
         let status = response.status;
         let why = format!("it answered {}", status.as_u16());
@@ -135,7 +180,7 @@ fn unanswered(error: &HttpError) -> Failed {
     let why = match error.kind {
         HttpErrorKind::NameNotFound => "its name cannot be found",
         HttpErrorKind::Connect => "it cannot be reached",
-        HttpErrorKind::Timeout => "it did not answer in time",
+        HttpErrorKind::Timeout => NO_ANSWER,
         HttpErrorKind::Broken => "the connection to it broke",
         HttpErrorKind::Certificate => return Failed::ForGood("its certificate is not trusted".to_owned()),
         HttpErrorKind::TooLarge => return Failed::ForGood("its answer is too large".to_owned()),

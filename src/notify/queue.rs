@@ -137,22 +137,16 @@ impl Notifier {
     /// `clock`: the one by which deadlines pass; of the machine, also where a run's is simulated.
     pub fn start(receivers: &[Receiver], http: &Http, environment: &Environment, clock: &Clock) -> Self {
         let outgoing = |(place, receiver): (usize, &Receiver)| {
-            let name = format!("notification {} ({})", place + 1, receiver.form.name());
+            let post = Post::new(place, receiver, http, environment, clock);
+            let name = post.name.clone();
             let (queue, mut waiting) = mpsc::channel::<(News, Moment)>(CAPACITY);
             let shared = Shared::default();
             let inlet = Inlet {
-                name: name.clone(),
+                name,
                 on: receiver.on.clone(),
                 keeps_alarms: receiver.form.keeps_alarms(),
                 queue,
                 shared: shared.clone(),
-                clock: clock.clone(),
-            };
-            let post = Post {
-                name,
-                receiver: receiver.clone(),
-                http: http.clone(),
-                environment: environment.clone(),
                 clock: clock.clone(),
             };
             let task = tokio::spawn(async move {

@@ -158,7 +158,11 @@ fn foreseen(runbook: &Runbook, order: &[usize], scope: &Scope) -> Vec<readiness:
     for step in order.iter().map(|place| &runbook.steps[*place]) {
         let local = matches!(
             step.action,
-            ActionKind::Approval | ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait
+            ActionKind::Approval
+                | ActionKind::HttpRequest
+                | ActionKind::Command
+                | ActionKind::Notify
+                | ActionKind::Wait
         );
         let skipped = || step.when.as_ref().is_some_and(|when| scope.condition(when) == Ok(false));
         if local || skipped() {

@@ -37,6 +37,7 @@ pub(super) fn lies(case: &Case, state: &State, shape: &Shape) -> Vec<String> {
             | ActionKind::Prune
             | ActionKind::VerifyPropagation
             | ActionKind::Approval
+            | ActionKind::Notify
             | ActionKind::Wait => None,
         }?;
         Some(format!("the report says that {} {}; {wrong}", truth.subject, truth.says))

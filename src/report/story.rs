@@ -243,6 +243,10 @@ fn outcome(state: &State, place: usize) -> Option<String> {
         action @ (ActionKind::SetEndpoints | ActionKind::SetOrigin) => pools::outcome(action, outputs),
         ActionKind::HttpRequest => format!("status {}", outputs.get("status")?),
         ActionKind::Command => format!("exit code {}", outputs.get("exit_code")?),
+        ActionKind::Notify => match outputs.get("told")?.as_array()?.len() {
+            0 => "nobody was told".to_owned(),
+            told => format!("{told} told"),
+        },
         ActionKind::Approval => {
             let names = outputs.get("approved_by")?.as_array()?.iter().filter_map(Value::as_str);
             format!("approved by {}", names.collect::<Vec<_>>().join(", "))

@@ -158,6 +158,7 @@ fn truth(state: &State, place: usize, standing: Standing) -> Option<Truth> {
         | ActionKind::Prune
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
+        | ActionKind::Notify
         | ActionKind::Wait => return None,
     };
     Some(Truth { subject, step: planned.id.clone(), certain, says })

@@ -52,6 +52,7 @@ action_kinds! {
     Approval = "approval",
     HttpRequest = "http.request",
     Command = "command",
+    Notify = "notify",
     Wait = "wait",
 }
 
@@ -193,6 +194,7 @@ impl ActionKind {
             Self::Approval => &general::APPROVAL,
             Self::HttpRequest => &general::HTTP_REQUEST,
             Self::Command => &general::COMMAND,
+            Self::Notify => &general::NOTIFY,
             Self::Wait => &general::WAIT,
         }
     }

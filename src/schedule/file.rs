@@ -1,6 +1,9 @@
 //! Schedule file: text → what it says. Pure; every problem at once, each with its place.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use croner::{Cron, parser::CronParser};
 use jiff::{Timestamp, tz::TimeZone};
@@ -25,7 +28,7 @@ const JOB_KEYS: &[Key] = &[
     key("window", "what could not start for so long after its time does not start"),
     key("jitter", "starts up to so much later, each time the same on every machine"),
     key("from", "does not start before"),
-    key("until", "does not start after"),
+    key("until", "does not start from then on"),
     key("catch_up", "latest or skip: whether what was due while no scheduler ran starts within its window"),
     key("do", "exactly one of drill, backup, readiness"),
 ];
@@ -68,6 +71,13 @@ pub struct Job {
     pub work: Work,
 }
 
+impl Job {
+    /// When it is due, as the file says it: another one makes it due at other times.
+    pub fn rule(&self) -> String {
+        format!("{} {}", self.cron.as_str(), self.zone.iana_name().unwrap_or_default())
+    }
+}
+
 /// What becomes of what was due while no scheduler ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CatchUp {
@@ -83,7 +93,7 @@ pub enum Work {
         runbook: PathBuf,
         operator_must_not_be: Vec<String>,
     },
-    /// A planned run of a runbook that takes backups.
+    /// A planned run of a runbook that takes backups and does nothing else.
     Backup {
         runbook: PathBuf,
     },
@@ -91,6 +101,14 @@ pub enum Work {
         runbook: PathBuf,
         mode: Mode,
     },
+}
+
+impl Work {
+    pub fn runbook(&self) -> &Path {
+        match self {
+            Self::Drill { runbook, .. } | Self::Backup { runbook } | Self::Readiness { runbook, .. } => runbook,
+        }
+    }
 }
 
 /// Reads a schedule. Never stops at the first problem.

@@ -1,81 +1,65 @@
 //! Keeps a schedule: waits, claims what is due, starts it, writes down how it ended. Survives its own end: what was claimed
-//! stays claimed, and what was due meanwhile is looked at when the next one starts.
+//! stays claimed, a run that was interrupted goes on, and what was due meanwhile starts within its window, or is told.
 //!
 //! Never starts an occurrence twice, one that missed its window, or one of a job whose last one still runs.
 
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::{CatchUp, Job, Occurrence, Schedule};
-use crate::{clock::Clock, run::lease::Holder, store::Store};
+use super::{CatchUp, How, Job, Kept, Occurrence, Schedule, Stands, Told, Work, told::FORMAT};
+use crate::{
+    clock::Clock,
+    run::{Outcome, lease::Holder},
+    store::{ClaimedOccurrence, Store},
+};
 
-/// Version of what is written about an occurrence.
-const FORMAT: u32 = 1;
-
-/// A claim that the store refused is tried again after this long, as long as the window lasts.
-const AGAIN: Duration = Duration::from_secs(15);
+/// What the store refused is tried again after this long.
+const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// Longest sleep: a machine's clock may be set.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is written about an occurrence: who took it, and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    pub v: u32,
-    /// Tells two schedulers apart also when they are alike: a claim that finds its own bytes counts as its own.
-    pub by: Holder,
-    pub started_at: Timestamp,
-    /// Exit code of what was started; none: not known yet, or never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Timestamp>,
-}
+/// Further back nobody looks for what was missed.
+const FURTHEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
-/// What somebody who watches should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
-    Started {
-        job: String,
-        occurrence: Occurrence,
-    },
-    Ended {
-        job: String,
-        occurrence: Occurrence,
-        exit: i32,
-    },
-    /// Another scheduler has it.
-    Taken {
-        job: String,
-        occurrence: Occurrence,
-    },
-    /// Its window had passed.
-    Missed {
-        job: String,
-        occurrence: Occurrence,
-        more: usize,
-    },
-    /// The one before it still runs.
-    Overlaps {
-        job: String,
-        occurrence: Occurrence,
-    },
-    StoreFailed {
-        job: String,
-        error: String,
-    },
-}
+/// What starts at the last moment of its window has begun its run, or come to the end of a readiness, within this.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(15);
 
-/// What starts a job and waits for its end; whether one is still running somewhere else.
+/// What others have under way is looked at again after this long: whoever has it may die, and says nothing then.
+const OTHERS: SignedDuration = SignedDuration::from_mins(5);
+
+/// The shortest time within which a timer that starts this again and again is not called late.
+const TIMER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Exit code of what ended without one.
+const BUG: i32 = 101;
+
+/// What starts a job and waits for its end, and what knows its run.
 #[derive(Debug)]
 pub struct Launch<S, R> {
     /// Exit code; dropped when the scheduler stops.
     pub start: S,
-    /// Whether the run of that name is being driven, by anybody.
-    pub runs: R,
+    /// How the run of that name stands; an error is a lower-case fragment.
+    pub stands: R,
+}
+
+/// How far a job was looked at.
+struct Watch {
+    seen: Timestamp,
+    /// What was to start until then, jitter included, does not start.
+    from: Option<Timestamp>,
+    /// What came between was missed. Not known of a job that has never been claimed, or was due at other times.
+    misses: bool,
+    /// When to look after what is claimed and not ended. None: nothing is.
+    again: Option<Timestamp>,
+}
+
+/// What runs here.
+struct Running {
+    id: Id,
+    occurrence: Occurrence,
 }
 
 struct Keeper<'a, S, R> {
@@ -84,10 +68,11 @@ struct Keeper<'a, S, R> {
     clock: &'a Clock,
     by: &'a Holder,
     launch: &'a Launch<S, R>,
-    /// Up to which occurrence each job was looked at.
-    seen: Vec<Timestamp>,
-    /// Jobs that run here.
-    running: Vec<bool>,
+    once: bool,
+    /// Of each job; none: the store has not yet said what was claimed.
+    watches: Vec<Option<Watch>>,
+    running: Vec<Option<Running>>,
+    tasks: JoinSet<i32>,
     tell: &'a mut dyn FnMut(Told),
 }
 
@@ -100,130 +85,282 @@ pub async fn keep<S, R, F, G>(
     stop: impl Future<Output = ()>,
     tell: &mut dyn FnMut(Told),
 ) where
-    S: Fn(Job, Occurrence) -> F,
+    S: Fn(Job, Occurrence, How) -> F,
     F: Future<Output = i32> + Send + 'static,
     R: Fn(String) -> G,
-    G: Future<Output = bool>,
+    G: Future<Output = Result<Stands, String>>,
 {
-    let now = clock.now();
-    let seen = |job: &Job| match job.catch_up {
-        CatchUp::Latest => now - SignedDuration::try_from(job.window).unwrap_or(SignedDuration::ZERO),
-        // Started by something else at its time, it is due at the moment when that starts it.
-        CatchUp::Skip if once => now - SignedDuration::from_mins(1),
-        CatchUp::Skip => now,
-    };
-    let seen = schedule.jobs.iter().map(seen).collect();
-    let running = vec![false; schedule.jobs.len()];
-    let mut keeper = Keeper { schedule, store, clock, by, launch, seen, running, tell };
-    let mut tasks = JoinSet::new();
+    let (watches, running) = schedule.jobs.iter().map(|_| (None, None)).unzip();
+    let tasks = JoinSet::new();
+    let mut keeper = Keeper { schedule, store, clock, by, launch, once, watches, running, tasks, tell };
     tokio::pin!(stop);
     let (mut looks, mut stopped) = (true, false);
     loop {
-        let wake = if looks { keeper.look(&mut tasks, once).await } else { clock.now() };
+        let wake = if looks { keeper.look().await } else { clock.now() };
         looks = !once && !stopped;
-        if (once || stopped) && tasks.is_empty() {
+        if (once || stopped) && keeper.tasks.is_empty() {
             return;
         }
         let pause = Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default();
         tokio::select! {
             // What runs is told to stop by whoever started it, and writes it down.
             () = &mut stop, if !stopped => stopped = true,
-            ended = tasks.join_next(), if !tasks.is_empty() => {
-                if let Some(Ok((place, occurrence, exit))) = ended {
-                    keeper.ended(place, occurrence, exit).await;
-                }
-            }
-            () = clock.sleep(pause.min(LONGEST)), if looks => {}
+            Some(ended) = keeper.tasks.join_next_with_id() => keeper.ended(ended).await,
+            () = clock.sleep(pause), if looks => {}
         }
         looks &= !stopped;
     }
 }
 
-impl<S, R> Keeper<'_, S, R> {
+impl<S, R, F, G> Keeper<'_, S, R>
+where
+    S: Fn(Job, Occurrence, How) -> F,
+    F: Future<Output = i32> + Send + 'static,
+    R: Fn(String) -> G,
+    G: Future<Output = Result<Stands, String>>,
+{
     /// Starts what is due; when to look again.
-    async fn look<F, G>(&mut self, tasks: &mut JoinSet<(usize, Occurrence, i32)>, once: bool) -> Timestamp
-    where
-        S: Fn(Job, Occurrence) -> F,
-        F: Future<Output = i32> + Send + 'static,
-        R: Fn(String) -> G,
-        G: Future<Output = bool>,
-    {
-        let mut wake = self.clock.now() + SignedDuration::try_from(LONGEST).unwrap_or_default();
-        for (place, job) in self.schedule.jobs.iter().enumerate() {
-            let now = self.clock.now();
-            if let Some((occurrence, more)) = job.newest_due(self.schedule.seed, self.seen[place], now) {
-                match self.take(place, job, occurrence, more).await {
-                    Ok(true) => {
-                        self.seen[place] = occurrence.at;
-                        self.running[place] = true;
-                        (self.tell)(Told::Started { job: job.id.clone(), occurrence });
-                        let started = (self.launch.start)(job.clone(), occurrence);
-                        tasks.spawn(async move { (place, occurrence, started.await) });
-                    }
-                    Ok(false) => self.seen[place] = occurrence.at,
-                    Err(error) => {
-                        (self.tell)(Told::StoreFailed { job: job.id.clone(), error });
-                        wake = wake.min(now + SignedDuration::try_from(AGAIN).unwrap_or_default());
-                    }
+    async fn look(&mut self) -> Timestamp {
+        let mut wake = self.clock.now() + LONGEST;
+        for place in 0..self.schedule.jobs.len() {
+            let next = match self.look_at(place).await {
+                Ok(next) => next,
+                Err(error) => {
+                    self.store_failed(place, error);
+                    Some(self.clock.now() + AGAIN)
                 }
-            }
-            if let Some(next) = job.after(self.schedule.seed, self.seen[place]).filter(|_| !once) {
-                // One that could not be claimed is due, and was told.
-                wake = wake.min(next.starts.max(now + SignedDuration::from_secs(1)));
-            }
+            };
+            wake = next.map_or(wake, |next| next.min(wake));
         }
         wake
     }
 
-    /// Whether the occurrence is ours to start.
-    async fn take<F, G>(&mut self, place: usize, job: &Job, occurrence: Occurrence, more: usize) -> Result<bool, String>
-    where
-        S: Fn(Job, Occurrence) -> F,
-        R: Fn(String) -> G,
-        G: Future<Output = bool>,
-    {
+    /// When to look again at one job. None: it is not due any more.
+    async fn look_at(&mut self, place: usize) -> Result<Option<Timestamp>, String> {
+        let (job, seed) = (&self.schedule.jobs[place], self.schedule.seed);
+        let mut watch = match self.watches[place].take() {
+            Some(watch) => watch,
+            None => self.begin(place, job).await?,
+        };
+        let now = self.clock.now();
+        let looked = self.look_again(place, job, &mut watch, now).await;
+        let next = job.after(seed, watch.seen).map(|next| next.starts.max(now + SignedDuration::from_secs(1)));
+        let next = next.into_iter().chain(watch.again).min();
+        self.watches[place] = Some(watch);
+        looked.map(|()| next)
+    }
+
+    /// At what others have under way, and at what is due.
+    async fn look_again(&mut self, place: usize, job: &Job, watch: &mut Watch, now: Timestamp) -> Result<(), String> {
+        if watch.again.is_some_and(|again| again <= now) {
+            let claims = self.claims(job).await?;
+            let under_way = self.look_after(place, job, claims).await?;
+            watch.again = (!under_way.is_empty()).then(|| now + OTHERS);
+        }
+        if let Some((newest, before)) = job.due(self.schedule.seed, watch.seen, now).split_last() {
+            self.take(place, job, watch, *newest, before).await?;
+            (watch.seen, watch.misses) = (newest.at, true);
+            watch.again.get_or_insert(now + OTHERS);
+        }
+        Ok(())
+    }
+
+    /// The first look at a job: at what was claimed before, by whomever.
+    async fn begin(&mut self, place: usize, job: &Job) -> Result<Watch, String> {
+        let claims = self.claims(job).await?;
+        let known = self.last_known(job, &claims).await?;
+        let under_way = self.look_after(place, job, claims).await?;
+        let now = self.clock.now();
+        let window = SignedDuration::try_from(job.window).unwrap_or(FURTHEST);
+        let jitter = SignedDuration::try_from(job.jitter).unwrap_or_default();
+        let from = match job.catch_up {
+            CatchUp::Latest => None,
+            // Whatever starts this again and again does so at least twice in a window.
+            CatchUp::Skip if self.once => Some(now - (window / 2).max(TIMER)),
+            CatchUp::Skip => Some(now),
+        };
+        let again = (!under_way.is_empty()).then(|| now + OTHERS);
+        let seen = known.unwrap_or_else(|| from.map_or(now - window, |from| from - jitter));
+        Ok(Watch { seen: seen.max(now - FURTHEST.max(window)), from, misses: known.is_some(), again })
+    }
+
+    async fn claims(&self, job: &Job) -> Result<Vec<ClaimedOccurrence>, String> {
+        self.store.occurrences(&job.id).await.map_err(|error| error.to_string())
+    }
+
+    /// The newest that was claimed, unless the job was due at other times then.
+    async fn last_known(&self, job: &Job, claims: &[ClaimedOccurrence]) -> Result<Option<Timestamp>, String> {
+        let Some(newest) = claims.last() else { return Ok(None) };
+        let text = self.store.claim_of(&job.id, &newest.name).await.map_err(|error| error.to_string())?;
+        let kept = text.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
+        let same = kept.is_some_and(|kept| kept.rule == job.rule());
+        Ok(job.named(self.schedule.seed, &newest.name).filter(|_| same).map(|occurrence| occurrence.at))
+    }
+
+    /// Starts the newest that is due, or says why not.
+    async fn take(
+        &mut self,
+        place: usize,
+        job: &Job,
+        watch: &Watch,
+        newest: Occurrence,
+        before: &[Occurrence],
+    ) -> Result<(), String> {
+        let name = || job.id.clone();
+        let in_time = newest.is_due(self.clock.now()) && watch.from.is_none_or(|from| newest.starts > from);
+        if !in_time && !watch.misses {
+            return Ok(());
+        }
+        if in_time && self.is_under_way(place, job, newest).await? {
+            (self.tell)(Told::Overlaps { job: name(), occurrence: newest });
+            return Ok(());
+        }
+        match self.claim(job, newest).await {
+            Ok(true) => {}
+            Ok(false) => {
+                (self.tell)(Told::Taken { job: name(), occurrence: newest });
+                return Ok(());
+            }
+            // That it was missed is told also when nobody can write it down.
+            Err(error) if !in_time => self.store_failed(place, error),
+            Err(error) => return Err(error),
+        }
+        let before = if watch.misses { self.unclaimed(job, before.to_vec()).await } else { Vec::new() };
+        // A store that did not answer may have taken minutes.
+        if !in_time || !newest.is_due(self.clock.now()) {
+            (self.tell)(Told::Missed { job: name(), occurrence: newest, more: before.len() });
+            self.note(place, job, newest, None).await;
+            return Ok(());
+        }
+        if let Some((last, before)) = before.split_last() {
+            (self.tell)(Told::Missed { job: name(), occurrence: *last, more: before.len() });
+        }
+        (self.tell)(Told::Started { job: name(), occurrence: newest });
+        self.start(place, job, newest, How::Anew);
+        Ok(())
+    }
+
+    /// Those that no other scheduler had meanwhile.
+    async fn unclaimed(&self, job: &Job, mut missed: Vec<Occurrence>) -> Vec<Occurrence> {
+        if !missed.is_empty()
+            && let Ok(claims) = self.claims(job).await
+        {
+            let claimed: BTreeSet<String> = claims.into_iter().map(|claim| claim.name).collect();
+            missed.retain(|occurrence| !claimed.contains(&occurrence.name()));
+        }
+        missed
+    }
+
+    fn start(&mut self, place: usize, job: &Job, occurrence: Occurrence, how: How) {
+        let id = self.tasks.spawn((self.launch.start)(job.clone(), occurrence, how)).id();
+        self.running[place] = Some(Running { id, occurrence });
+    }
+
+    /// Whether the occurrence is ours.
+    async fn claim(&self, job: &Job, occurrence: Occurrence) -> Result<bool, String> {
+        let text = serde_json::to_string(&self.kept(job, None, None)).expect("text keys");
+        let claimed = self.store.claim_occurrence(&job.id, &occurrence.name(), &text).await;
+        claimed.map_err(|error| error.to_string())
+    }
+
+    fn kept(&self, job: &Job, exit: Option<i32>, ended_at: Option<Timestamp>) -> Kept {
+        Kept { v: FORMAT, by: self.by.clone(), started_at: self.clock.now(), rule: job.rule(), exit, ended_at }
+    }
+
+    /// Whether another occurrence of the job is under way, here or elsewhere.
+    async fn is_under_way(&mut self, place: usize, job: &Job, occurrence: Occurrence) -> Result<bool, String> {
+        if self.running[place].is_some() {
+            return Ok(true);
+        }
+        let claims = self.claims(job).await?;
+        let under_way = self.look_after(place, job, claims).await?;
+        Ok(under_way.iter().any(|other| *other != occurrence))
+    }
+
+    /// What becomes of what was claimed and whose end nobody has written; those that are under way.
+    async fn look_after(
+        &mut self,
+        place: usize,
+        job: &Job,
+        claims: Vec<ClaimedOccurrence>,
+    ) -> Result<Vec<Occurrence>, String> {
+        let mut under_way = Vec::new();
+        for claim in claims.into_iter().filter(|claim| !claim.ended) {
+            let Some(occurrence) = job.named(self.schedule.seed, &claim.name) else { continue };
+            let here = self.running[place].as_ref().is_some_and(|running| running.occurrence == occurrence);
+            if here || self.is_at_work(place, job, occurrence).await? {
+                under_way.push(occurrence);
+            }
+        }
+        Ok(under_way)
+    }
+
+    /// Whether somebody is at work on it; else it goes on, or is told, or its end is written.
+    async fn is_at_work(&mut self, place: usize, job: &Job, occurrence: Occurrence) -> Result<bool, String> {
         let name = job.id.clone();
-        let now = self.clock.now();
-        if !occurrence.is_due(now) {
-            (self.tell)(Told::Missed { job: name, occurrence, more });
-            return Ok(false);
+        match self.stands(job, occurrence).await? {
+            Stands::Driven => Ok(true),
+            // No machine can tell whether another one lives: its time has to pass.
+            Stands::Absent if self.clock.now() < occurrence.ends + UNDER_WAY => Ok(true),
+            Stands::Absent => {
+                (self.tell)(Told::Lost { job: name, occurrence });
+                self.note(place, job, occurrence, None).await;
+                Ok(false)
+            }
+            Stands::Over { exit } => {
+                self.note(place, job, occurrence, Some(exit)).await;
+                Ok(false)
+            }
+            Stands::Open { outcome: None | Some(Outcome::Interrupted), paused: false }
+                if self.running[place].is_none() =>
+            {
+                (self.tell)(Told::Resumed { job: name, occurrence });
+                self.start(place, job, occurrence, How::Resumed);
+                Ok(true)
+            }
+            Stands::Open { outcome, paused } => {
+                (self.tell)(Told::Open { job: name, occurrence, outcome, paused });
+                Ok(false)
+            }
         }
-        if self.running[place] || self.runs_elsewhere(job, occurrence).await? {
-            (self.tell)(Told::Overlaps { job: name, occurrence });
-            return Ok(false);
-        }
-        let kept = Kept { v: FORMAT, by: self.by.clone(), started_at: now, exit: None, ended_at: None };
-        let text = serde_json::to_string(&kept).expect("text keys");
-        let ours = self.store.claim_occurrence(&job.id, &occurrence.name(), &text).await;
-        let ours = ours.map_err(|error| error.to_string())?;
-        if !ours {
-            (self.tell)(Told::Taken { job: name, occurrence });
-        }
-        Ok(ours)
     }
 
-    /// Whether the last one that was claimed before, by any scheduler, is still being driven.
-    async fn runs_elsewhere<G>(&self, job: &Job, occurrence: Occurrence) -> Result<bool, String>
-    where
-        R: Fn(String) -> G,
-        G: Future<Output = bool>,
-    {
-        let all = self.store.occurrences(&job.id).await.map_err(|error| error.to_string())?;
-        let this = occurrence.name();
-        let Some(last) = all.into_iter().filter(|name| *name < this).max() else { return Ok(false) };
-        Ok((self.launch.runs)(format!("{}-{last}", job.id)).await)
+    async fn stands(&self, job: &Job, occurrence: Occurrence) -> Result<Stands, String> {
+        match &job.work {
+            Work::Drill { .. } | Work::Backup { .. } => (self.launch.stands)(occurrence.run_of(&job.id)).await,
+            Work::Readiness { .. } => Ok(Stands::Absent),
+        }
     }
 
-    async fn ended(&mut self, place: usize, occurrence: Occurrence, exit: i32) {
+    /// What was started here has ended, or panicked.
+    async fn ended(&mut self, ended: Result<(Id, i32), JoinError>) {
+        let (id, exit) = ended.unwrap_or_else(|error| (error.id(), BUG));
+        let is = |running: &Option<Running>| running.as_ref().is_some_and(|running| running.id == id);
+        let Some(place) = self.running.iter().position(is) else { return };
+        let Some(Running { occurrence, .. }) = self.running[place].take() else { return };
         let job = &self.schedule.jobs[place];
-        self.running[place] = false;
-        let now = self.clock.now();
-        let (by, ended_at) = (self.by.clone(), Some(now));
-        let kept = Kept { v: FORMAT, by, started_at: occurrence.starts, exit: Some(exit), ended_at };
-        let text = serde_json::to_string(&kept).expect("text keys");
-        if let Err(error) = self.store.note_occurrence(&job.id, &occurrence.name(), &text).await {
-            (self.tell)(Told::StoreFailed { job: job.id.clone(), error: error.to_string() });
-        }
         (self.tell)(Told::Ended { job: job.id.clone(), occurrence, exit });
+        match self.stands(job, occurrence).await {
+            // Its end is not written: whoever looks next sees it again.
+            Ok(Stands::Open { outcome, paused }) => {
+                (self.tell)(Told::Open { job: job.id.clone(), occurrence, outcome, paused });
+            }
+            // Somebody else goes on with it.
+            Ok(Stands::Driven) => {}
+            Ok(Stands::Absent | Stands::Over { .. }) => self.note(place, job, occurrence, Some(exit)).await,
+            Err(error) => self.store_failed(place, error),
+        }
+    }
+
+    /// Writes the end of an occurrence down; what cannot be written is looked at again.
+    async fn note(&mut self, place: usize, job: &Job, occurrence: Occurrence, exit: Option<i32>) {
+        let text = serde_json::to_string(&self.kept(job, exit, Some(self.clock.now()))).expect("text keys");
+        if let Err(error) = self.store.note_occurrence(&job.id, &occurrence.name(), &text).await {
+            self.store_failed(place, error.to_string());
+        }
+    }
+
+    fn store_failed(&mut self, place: usize, error: String) {
+        (self.tell)(Told::StoreFailed { job: self.schedule.jobs[place].id.clone(), error });
     }
 }

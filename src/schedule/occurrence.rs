@@ -5,13 +5,17 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Job;
 
+/// How an occurrence is named.
+const NAME: &str = "%Y%m%dT%H%M%SZ";
+
 /// One time at which a job is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Occurrence {
     /// As the cron expression says; names it.
     pub at: Timestamp,
@@ -24,7 +28,12 @@ pub struct Occurrence {
 impl Occurrence {
     /// `20261123T030000Z`; sorts by time.
     pub fn name(&self) -> String {
-        self.at.strftime("%Y%m%dT%H%M%SZ").to_string()
+        self.at.strftime(NAME).to_string()
+    }
+
+    /// Name of its run.
+    pub fn run_of(&self, job: &str) -> String {
+        format!("{job}-{}", self.name())
     }
 
     pub fn is_due(&self, now: Timestamp) -> bool {
@@ -39,33 +48,32 @@ impl Job {
         let after = self.from.map_or(after, |from| after.max(from - SignedDuration::from_secs(1)));
         let found = self.cron.find_next_occurrence(&after.to_zoned(self.zone.clone()), false).ok()?;
         let at = found.timestamp();
-        self.until.is_none_or(|until| at <= until).then(|| self.occurrence(seed, at))
+        self.until.is_none_or(|until| at < until).then(|| self.occurrence(seed, at))
     }
 
-    /// The newest that has been due at `now`, of those after `after`, and how many of those before it were.
-    pub fn newest_due(&self, seed: i64, after: Timestamp, now: Timestamp) -> Option<(Occurrence, usize)> {
-        /// Further back nobody counts.
-        const MOST: usize = 1000;
-        let mut due = std::iter::successors(self.after(seed, after), |last| self.after(seed, last.at))
-            .take_while(|it| it.at <= now)
-            .filter(|it| it.starts <= now);
-        let first = due.next()?;
-        let (mut newest, mut before) = (first, 0);
-        for later in due.take(MOST) {
-            (newest, before) = (later, before + 1);
-        }
-        Some((newest, before))
+    /// All that have been due at `now`, of those after `after`.
+    pub fn due(&self, seed: i64, after: Timestamp, now: Timestamp) -> Vec<Occurrence> {
+        let all = std::iter::successors(self.after(seed, after), |last| self.after(seed, last.at));
+        all.take_while(|it| it.at <= now).filter(|it| it.starts <= now).collect()
+    }
+
+    /// The one of that name, whether or not the job is still due then.
+    pub fn named(&self, seed: i64, name: &str) -> Option<Occurrence> {
+        let at = DateTime::strptime(NAME, name).ok()?.to_zoned(TimeZone::UTC).ok()?;
+        Some(self.occurrence(seed, at.timestamp()))
     }
 
     fn occurrence(&self, seed: i64, at: Timestamp) -> Occurrence {
         let window = SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX);
         let jitter = SignedDuration::try_from(self.jitter_of(seed, at)).unwrap_or_default();
-        Occurrence { at, starts: at + jitter, ends: at.checked_add(window).unwrap_or(Timestamp::MAX) }
+        let ends = at.checked_add(window).unwrap_or(Timestamp::MAX);
+        Occurrence { at, starts: at + jitter, ends: self.until.map_or(ends, |until| ends.min(until)) }
     }
 
-    /// The same on every machine and after every restart: whole seconds below the job's jitter.
+    /// The same on every machine and after every restart: whole seconds below the job's jitter, and before its expiry.
     fn jitter_of(&self, seed: i64, at: Timestamp) -> Duration {
-        let most = self.jitter.as_secs();
+        let left = self.until.and_then(|until| Duration::try_from(until.duration_since(at)).ok());
+        let most = left.map_or(self.jitter, |left| left.min(self.jitter)).as_secs();
         if most == 0 {
             return Duration::ZERO;
         }
@@ -130,11 +138,24 @@ mod tests {
     }
 
     #[test]
-    fn of_several_that_were_due_the_newest_counts() {
+    fn nothing_starts_from_its_expiry_on() {
+        let job = job("cron: 0 * * * *, jitter: 50m, window: 55m, until: 2026-11-20T05:01:00Z");
+        let last = job.due(0, at("2026-11-20T00:00:00Z"), at("2026-11-21T00:00:00Z")).pop().unwrap();
+        assert_eq!((last.at, last.ends), (at("2026-11-20T05:00:00Z"), at("2026-11-20T05:01:00Z")));
+        assert!(last.starts < last.ends, "{last:?}");
+        let ends = super::super::Job { until: Some(at("2026-11-20T05:00:00Z")), ..job };
+        assert_eq!(ends.after(0, at("2026-11-20T04:00:00Z")), None, "from its expiry on");
+    }
+
+    #[test]
+    fn all_that_were_due_are_told_and_the_last_may_start_in_its_window() {
         let job = job("cron: 0 * * * *, window: 20m");
-        let (newest, before) = job.newest_due(0, at("2026-11-20T00:00:00Z"), at("2026-11-20T05:10:00Z")).unwrap();
-        assert_eq!((newest.at, before), (at("2026-11-20T05:00:00Z"), 4));
+        let due = job.due(0, at("2026-11-20T00:00:00Z"), at("2026-11-20T05:10:00Z"));
+        let newest = *due.last().unwrap();
+        assert_eq!((newest.at, due.len()), (at("2026-11-20T05:00:00Z"), 5));
         assert!(newest.is_due(at("2026-11-20T05:19:59Z")) && !newest.is_due(at("2026-11-20T05:20:00Z")));
-        assert_eq!(job.newest_due(0, newest.at, at("2026-11-20T05:59:59Z")), None);
+        assert_eq!(job.due(0, newest.at, at("2026-11-20T05:59:59Z")), []);
+        assert_eq!(job.named(0, &newest.name()), Some(newest));
+        assert_eq!(job.named(0, "20261120"), None);
     }
 }

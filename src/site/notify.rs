@@ -66,6 +66,8 @@ pub enum Occasion {
     InDoubt,
     /// The drive ended, well or not.
     Finished,
+    /// A step `notify` of a runbook says something.
+    Message,
     /// A job of a schedule did not start.
     JobMissed,
     /// A job of a schedule ended with another exit code than 0.
@@ -76,7 +78,7 @@ pub enum Occasion {
 
 impl Occasion {
     /// What `on` takes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Started,
         Self::Resumed,
         Self::TakenOver,
@@ -86,6 +88,7 @@ impl Occasion {
         Self::StepFailed,
         Self::InDoubt,
         Self::Finished,
+        Self::Message,
         Self::JobMissed,
         Self::JobFailed,
     ];
@@ -102,6 +105,7 @@ impl Occasion {
             Self::StepFailed => "step-failed",
             Self::InDoubt => "in-doubt",
             Self::Finished => "finished",
+            Self::Message => "message",
             Self::JobMissed => "job-missed",
             Self::JobFailed => "job-failed",
             Self::Test => "test",
@@ -111,7 +115,7 @@ impl Occasion {
     /// Somebody has to do something, or has to know that it ended.
     fn wants_a_person(self) -> bool {
         match self {
-            Self::Started | Self::Resumed | Self::Paused | Self::ApprovedAlone => false,
+            Self::Started | Self::Resumed | Self::Paused | Self::ApprovedAlone | Self::Message => false,
             Self::TakenOver
             | Self::WaitingForApproval
             | Self::StepFailed

@@ -5,16 +5,31 @@
 //!                       <time>.ended   how it ended
 //! ```
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use super::{
     Store, StoreError,
-    directory::{create_file, make_private, write_private},
+    directory::{create_file, make_private, read_limited, write_private},
     error::{check_id, io_error},
 };
 use crate::net::objects::Created;
 
 const CLAIM: &str = ".json";
+const ENDED: &str = ".ended";
+
+/// Longest claim that is read.
+const LARGEST: u64 = 64 << 10;
+
+/// An occurrence that somebody claimed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClaimedOccurrence {
+    pub name: String,
+    /// Its end is written.
+    pub ended: bool,
+}
 
 impl Store {
     /// False: it was claimed before. Durable when it returns.
@@ -53,18 +68,39 @@ impl Store {
         check_id(name)?;
         match self {
             Self::Directory(root) => {
-                let path = root.path.join("schedule").join(job).join(format!("{name}.ended"));
+                let path = root.path.join("schedule").join(job).join(format!("{name}{ENDED}"));
                 write_private(&path, text.as_bytes()).map_err(|source| io_error("write", path, source))
             }
             Self::Objects(shelf) => {
                 let objects = shelf.objects.below("schedule").below(job);
-                Ok(objects.write(&format!("{name}.ended"), text.to_owned()).await?)
+                Ok(objects.write(&format!("{name}{ENDED}"), text.to_owned()).await?)
             }
         }
     }
 
-    /// Names of the occurrences of a job that were claimed and of whose end nobody has written.
-    pub async fn occurrences(&self, job: &str) -> Result<Vec<String>, StoreError> {
+    /// What was written when an occurrence was claimed. None: nobody has.
+    pub async fn claim_of(&self, job: &str, name: &str) -> Result<Option<String>, StoreError> {
+        check_id(job)?;
+        check_id(name)?;
+        let bytes = match self {
+            Self::Directory(root) => {
+                let path = root.path.join("schedule").join(job).join(format!("{name}{CLAIM}"));
+                match read_limited(&path, LARGEST) {
+                    Ok(bytes) => Some(bytes),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    Err(source) => return Err(io_error("read", path, source)),
+                }
+            }
+            Self::Objects(shelf) => {
+                let objects = shelf.objects.below("schedule").below(job);
+                objects.read(&format!("{name}{CLAIM}")).await?.map(|found| found.bytes.to_vec())
+            }
+        };
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The occurrences of a job that were claimed, the newest last.
+    pub async fn occurrences(&self, job: &str) -> Result<Vec<ClaimedOccurrence>, StoreError> {
         check_id(job)?;
         let names: Vec<String> = match self {
             Self::Directory(root) => {
@@ -83,8 +119,11 @@ impl Store {
                 objects.list().await?.into_iter().map(|object| object.name).collect()
             }
         };
-        let ended = |name: &str| names.iter().any(|other| other.strip_suffix(".ended") == Some(name));
+        let ended: BTreeSet<&str> = names.iter().filter_map(|name| name.strip_suffix(ENDED)).collect();
         let claimed = names.iter().filter_map(|name| name.strip_suffix(CLAIM));
-        Ok(claimed.filter(|name| !ended(name)).map(str::to_owned).collect())
+        let mut all: Vec<_> =
+            claimed.map(|name| ClaimedOccurrence { name: name.to_owned(), ended: ended.contains(name) }).collect();
+        all.sort();
+        Ok(all)
     }
 }

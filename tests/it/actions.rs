@@ -16,6 +16,7 @@ mod prune;
 mod restore;
 mod sibling;
 mod standby;
+mod told;
 mod ttl;
 mod vault;
 
@@ -260,6 +261,7 @@ async fn no_probe_writes() {
         (ActionKind::Approval, json!({ "prompt": "Move it?" })),
         (ActionKind::HttpRequest, json!({ "url": "https://example.com/hook", "method": "POST" })),
         (ActionKind::Command, json!({ "argv": ["true"] })),
+        (ActionKind::Notify, json!({ "message": "it begins" })),
         (ActionKind::Wait, json!({ "duration": "5m" })),
     ] {
         let probe =

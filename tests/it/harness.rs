@@ -28,6 +28,16 @@ use crate::transitions::person;
 
 pub const FLAGSHIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-failover.yaml");
 
+/// The active service lives, a restore takes four simulated minutes, and old answers a minute: at the speed of a simulation
+/// in a process the flagship ends after some seconds, and every one of its timeouts has seconds to spare.
+pub const QUICK: &str = "restore_duration: 4m\nregion: alive\n\
+    zone: { records: { api: { target: apim-contoso-west.azure-api.net, ttl: 60s }, \
+    api-drill: { target: apim-contoso-west.azure-api.net, ttl: 60s } } }\n";
+
+/// Azure takes a restore, and it fails.
+pub const RESTORE_FAILS: &str = "faults:\n- on: { method: POST, path: /restore }\n  \
+    do: { fail-operation: { code: ServiceError, message: broken } }\n";
+
 /// When every simulated world begins.
 pub fn beginning() -> Timestamp {
     "2026-11-23T03:00:00Z".parse().unwrap()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lifeboat::{
     azure::Environment,
+    runbook::ActionKind,
     site::{self, Occasion, Receiver},
 };
 
@@ -54,6 +55,10 @@ fn the_example_and_the_how_to_are_understood() {
         let kinds: Vec<_> = site.into_site(None).unwrap().notify.iter().map(|it| it.form.name()).collect();
         assert_eq!(kinds, ["slack", "teams", "pagerduty", "webhook"]);
     }
+    let runbook = page.split("```yaml\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+    let checked = lifeboat::runbook::check("told.yaml", runbook.as_bytes());
+    let checked = checked.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(checked.steps[0].action, ActionKind::Notify);
     for occasion in Occasion::ALL {
         assert!(page.contains(&format!("| `{}` |", occasion.as_str())), "{} is not on the page", occasion.as_str());
     }

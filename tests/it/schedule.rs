@@ -1,9 +1,12 @@
 //! Schedules: each occurrence starts once, in its window, whatever becomes of the schedulers.
 
+mod aftermath;
 mod command;
 mod recipes;
 
 use std::{
+    collections::BTreeMap,
+    future::Future,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -16,7 +19,7 @@ use jiff::Timestamp;
 use lifeboat::{
     clock::Clock,
     run::lease::Holder,
-    schedule::{Job, Launch, Occurrence, Schedule, Told, keep, parse},
+    schedule::{How, Job, Launch, Occurrence, Schedule, Stands, Told, keep, parse},
     store::Store,
 };
 use object_store::memory::InMemory;
@@ -34,6 +37,9 @@ fn schedule(keys: &str) -> Schedule {
 /// What was started, when it was due and when it began.
 type Started = Arc<Mutex<Vec<(Timestamp, Timestamp)>>>;
 
+/// Runs by their names, as the store would know them.
+type Runs = Arc<Mutex<BTreeMap<String, Stands>>>;
+
 /// One scheduler: keeps the schedule for so long; what it starts lasts `lasts`.
 struct Scheduler<'a> {
     schedule: &'a Schedule,
@@ -41,19 +47,39 @@ struct Scheduler<'a> {
     clock: &'a Clock,
     lasts: Duration,
     started: Started,
+    runs: Runs,
 }
 
-impl Scheduler<'_> {
+impl<'a> Scheduler<'a> {
+    fn new(schedule: &'a Schedule, store: &'a Store, clock: &'a Clock, lasts: Duration) -> Self {
+        Self { schedule, store, clock, lasts, started: Started::default(), runs: Runs::default() }
+    }
+
     async fn keep(&self, until: Option<Duration>) -> Vec<Told> {
-        let start = |_: Job, occurrence: Occurrence| {
-            let (clock, lasts) = (self.clock.clone(), self.lasts);
+        let start = |job: Job, occurrence: Occurrence, _: How| {
+            let (clock, lasts, runs) = (self.clock.clone(), self.lasts, self.runs.clone());
+            let run = occurrence.run_of(&job.id);
             self.started.lock().unwrap().push((occurrence.at, clock.now()));
+            runs.lock().unwrap().insert(run.clone(), Stands::Driven);
             async move {
                 clock.sleep(lasts).await;
+                runs.lock().unwrap().insert(run, Stands::Over { exit: 0 });
                 0
             }
         };
-        let launch = Launch { start, runs: |_: String| std::future::ready(false) };
+        self.keep_with(start, until).await
+    }
+
+    async fn keep_with<F: Future<Output = i32> + Send + 'static>(
+        &self,
+        start: impl Fn(Job, Occurrence, How) -> F,
+        until: Option<Duration>,
+    ) -> Vec<Told> {
+        let stands = |run: String| {
+            let stands = self.runs.lock().unwrap().get(&run).copied();
+            std::future::ready(Ok(stands.unwrap_or(Stands::Absent)))
+        };
+        let launch = Launch { start, stands };
         let mut told = Vec::new();
         let stop = async {
             match until {
@@ -69,9 +95,24 @@ impl Scheduler<'_> {
         told
     }
 
+    /// Killed after so long, with everything it would have written; what it started goes on without it.
+    async fn killed(&self, after: Duration) {
+        tokio::select! {
+            _ = self.keep(Some(1000 * HOUR)) => unreachable!(),
+            () = self.clock.sleep(after) => {}
+        }
+    }
+
     fn due(&self) -> Vec<String> {
         self.started.lock().unwrap().iter().map(|(at, _)| at.strftime("%d %H:%M").to_string()).collect()
     }
+}
+
+/// A store that forgets with the process, and the time at which the world begins.
+fn shared() -> (Clock, Store) {
+    let clock = Clock::starting_at(beginning());
+    let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
+    (clock, store)
 }
 
 /// Schedulers so far.
@@ -81,9 +122,8 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// The world begins on Monday 23 November 2026, 03:00 UTC.
 async fn kept(keys: &str, lasts: Duration, until: Duration) -> (Vec<String>, Vec<Told>) {
-    let (clock, schedule) = (Clock::starting_at(beginning()), schedule(keys));
-    let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
-    let scheduler = Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+    let ((clock, store), schedule) = (shared(), schedule(keys));
+    let scheduler = Scheduler::new(&schedule, &store, &clock, lasts);
     let told = scheduler.keep(Some(until)).await;
     (scheduler.due(), told)
 }
@@ -112,12 +152,8 @@ fn one_does_not_start_beside_the_one_before() {
 #[test]
 fn the_jitter_holds_it_back_within_its_window() {
     on_paused_clock(async {
-        let (clock, schedule) =
-            (Clock::starting_at(beginning()), schedule("cron: 0 * * * *, jitter: 20m, window: 40m"));
-        let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
-        let started = Started::default();
-        let lasts = Duration::ZERO;
-        let scheduler = Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started };
+        let ((clock, store), schedule) = (shared(), schedule("cron: 0 * * * *, jitter: 20m, window: 40m"));
+        let scheduler = Scheduler::new(&schedule, &store, &clock, Duration::ZERO);
         scheduler.keep(Some(24 * HOUR)).await;
         let late: Vec<i64> =
             scheduler.started.lock().unwrap().iter().map(|(at, began)| began.duration_since(*at).as_secs()).collect();
@@ -140,15 +176,9 @@ fn two_schedulers_on_one_store_start_each_occurrence_once() {
         let clock = Clock::starting_at(beginning());
         for store in both(&clock) {
             let schedule = schedule("cron: 0 */2 * * *, jitter: 5m");
-            let started = Started::default();
-            let one = || Scheduler {
-                schedule: &schedule,
-                store: &store,
-                clock: &clock,
-                lasts: HOUR,
-                started: started.clone(),
-            };
-            let (first, second) = (one(), one());
+            let first = Scheduler::new(&schedule, &store, &clock, HOUR);
+            let mut second = Scheduler::new(&schedule, &store, &clock, HOUR);
+            (second.started, second.runs) = (first.started.clone(), first.runs.clone());
             let (told, other) = tokio::join!(first.keep(Some(48 * HOUR)), second.keep(Some(48 * HOUR)));
             let mut due = first.due();
             assert!(due.len() >= 23, "{due:?}");
@@ -167,11 +197,8 @@ fn two_schedulers_on_one_store_start_each_occurrence_once() {
 fn a_restart_starts_nothing_again_and_catches_up_within_the_window() {
     let run = |keys: &'static str, away: Duration| {
         on_paused_clock(async move {
-            let (clock, schedule) = (Clock::starting_at(beginning()), schedule(keys));
-            let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
-            let lasts = Duration::from_mins(1);
-            let scheduler =
-                Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+            let ((clock, store), schedule) = (shared(), schedule(keys));
+            let scheduler = Scheduler::new(&schedule, &store, &clock, Duration::from_mins(1));
             scheduler.keep(Some(HOUR + HOUR / 2)).await;
             clock.sleep(away).await;
             scheduler.keep(Some(Duration::from_mins(5))).await;
@@ -189,18 +216,15 @@ fn a_restart_starts_nothing_again_and_catches_up_within_the_window() {
 #[test]
 fn started_by_a_timer_it_does_what_is_due_and_leaves() {
     on_paused_clock(async {
-        let (clock, schedule) = (Clock::starting_at(beginning()), schedule("cron: 0 3 * * *, window: 10m"));
-        let store = Store::objects(Arc::new(InMemory::new()), "dr", "memory://dr", clock.clone());
-        let lasts = HOUR;
-        let scheduler =
-            Scheduler { schedule: &schedule, store: &store, clock: &clock, lasts, started: Started::default() };
+        let ((clock, store), schedule) = (shared(), schedule("cron: 0 3 * * *, window: 10m"));
+        let scheduler = Scheduler::new(&schedule, &store, &clock, HOUR);
         let told = scheduler.keep(None).await;
         assert!(matches!(told.last(), Some(Told::Ended { exit: 0, .. })), "{told:?}");
         assert_eq!(clock.now().duration_since(beginning()).as_hours(), 1, "it waits for what it started");
         // The window has passed, and it was claimed.
         assert_eq!(scheduler.keep(None).await, []);
         assert_eq!(scheduler.due(), ["23 03:00"]);
-        assert!(store.occurrences("nightly").await.unwrap().is_empty(), "its end is written");
+        assert!(store.occurrences("nightly").await.unwrap().iter().all(|claim| claim.ended), "its end is written");
     });
 }
 

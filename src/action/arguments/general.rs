@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{argv, not_empty, web_url};
-use crate::runbook::span;
+use crate::{notify::Severity, runbook::span};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +61,15 @@ pub struct Command {
     pub directory: Option<PathBuf>,
     #[serde(default)]
     pub read_only: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    #[serde(deserialize_with = "not_empty")]
+    pub message: String,
+    #[serde(default)]
+    pub severity: Severity,
 }
 
 #[derive(Debug, Deserialize)]

@@ -135,6 +135,7 @@ impl Subjects {
             | ActionKind::Approval
             | ActionKind::HttpRequest
             | ActionKind::Command
+            | ActionKind::Notify
             | ActionKind::Wait => {}
         }
         for role in permissions::identity_roles(*kind, arguments) {

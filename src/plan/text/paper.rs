@@ -108,6 +108,7 @@ fn by_reading(step: &PlannedStep) -> String {
     match step.action {
         ActionKind::Approval => format!("ask: {}", one_line(&step.probe.summary)),
         ActionKind::Wait => format!("wait: {}", one_line(&step.probe.summary)),
+        ActionKind::Notify => format!("{}:", one_line(&step.probe.summary)),
         _ if step.effect == Effect::ReadOnly => "change nothing; look at:".to_owned(),
         _ => format!("{}:", one_line(&step.probe.summary)),
     }
@@ -152,6 +153,7 @@ fn worked(action: ActionKind) -> &'static str {
         ActionKind::Approval => "the people named have said yes, in writing",
         ActionKind::HttpRequest => "the answer has the status that the runbook expects",
         ActionKind::Command => "its exit code is 0",
+        ActionKind::Notify => "the message is seen where it was to be told",
         ActionKind::Wait => "the time is over",
     }
 }

@@ -113,6 +113,7 @@ fn how(step: &PlannedStep) -> String {
         | ActionKind::GatewayHealth
         | ActionKind::VerifyPropagation
         | ActionKind::Approval
+        | ActionKind::Notify
         | ActionKind::Wait => "nothing to take back".to_owned(),
     }
 }

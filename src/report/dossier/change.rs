@@ -123,6 +123,7 @@ fn before(step: &PlannedStep, request: &PlannedRequest, field: &str) -> Option<S
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait => None,
     };
     value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))

@@ -190,6 +190,7 @@ fn proves(kind: ActionKind) -> Option<&'static str> {
         | ActionKind::Approval
         | ActionKind::HttpRequest
         | ActionKind::Command
+        | ActionKind::Notify
         | ActionKind::Wait => None,
     }
 }

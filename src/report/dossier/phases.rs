@@ -114,6 +114,6 @@ fn own(kind: ActionKind) -> Option<usize> {
             Some(3)
         }
         ActionKind::VerifyPropagation => Some(4),
-        ActionKind::HttpRequest | ActionKind::Command | ActionKind::Wait => None,
+        ActionKind::HttpRequest | ActionKind::Command | ActionKind::Notify | ActionKind::Wait => None,
     }
 }

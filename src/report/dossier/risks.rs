@@ -248,6 +248,7 @@ fn of_step(step: &PlannedStep, mode: Mode) -> Vec<Risk> {
         | ActionKind::GatewayHealth
         | ActionKind::SetTtl
         | ActionKind::VerifyPropagation
+        | ActionKind::Notify
         | ActionKind::Wait => Vec::new(),
     }
 }

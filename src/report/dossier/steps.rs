@@ -158,6 +158,7 @@ fn verification(step: &PlannedStep) -> &'static str {
         ActionKind::Approval => "a person's recorded decision",
         ActionKind::HttpRequest => "the answer's status",
         ActionKind::Command => "the program's exit status",
+        ActionKind::Notify => "each receiver's answer",
         ActionKind::Wait => "the clock",
     }
 }

@@ -56,6 +56,23 @@ pub(super) static COMMAND: Entry = Entry {
     traffic: None,
 };
 
+pub(super) static NOTIFY: Entry = Entry {
+    kind: ActionKind::Notify,
+    summary: "tell the receivers of the site's `notify` that take `message`",
+    fields: &[
+        required("message", FieldType::String, "what they are told; no secrets, it is journalled"),
+        optional("severity", FieldType::OneOf(&["info", "warning", "error", "critical"]), "default info"),
+    ],
+    outputs: &[output("told", "names of those who took it")],
+    // Nothing that a failover would have to take back.
+    effect: Effect::ReadOnly,
+    // Above the longest deadline of a receiver.
+    timeout: seconds(11 * 60),
+    typical: seconds(2),
+    typical_source: "assumed",
+    traffic: None,
+};
+
 pub(super) static WAIT: Entry = Entry {
     kind: ActionKind::Wait,
     summary: "wait",

@@ -121,6 +121,7 @@ async fn each_action_needs_what_it_sends_and_nothing_else() {
         (ActionKind::Compare, json!({ "service": active(), "with": standby() })),
         (ActionKind::Approval, json!({ "prompt": "Move it?" })),
         (ActionKind::Command, json!({ "argv": ["true"] })),
+        (ActionKind::Notify, json!({ "message": "it begins" })),
         (ActionKind::Wait, json!({ "duration": "5m" })),
     ] {
         held.insert(kind);

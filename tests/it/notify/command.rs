@@ -110,10 +110,49 @@ async fn a_schedule_tells_which_job_ended_badly() {
     let mut schedule = simulator.lifeboat(&["schedule", path.to_str().unwrap(), "--once"]);
     schedule.arg("--site").arg(simulator.path("site.yaml"));
     let ended = output(with_secrets(&mut schedule, &server));
-    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended));
+    assert_eq!(ended.status.code(), Some(4), "its own: {}", text(&ended));
     for kind in KINDS {
         let told = bodies(&server, kind);
         assert_eq!(told.len(), 1, "{kind}: {told:?}");
         assert!(told[0].to_string().contains("job ready ended with exit code 4"), "{}", told[0]);
     }
+}
+
+/// A runbook that tells people: nothing in a dry run; and a receiver that refuses stops it, unless it says otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_runbook_tells_its_message_and_says_what_comes_of_a_failure() {
+    let server = Server::start(|_, seen| answer(if seen.body.contains("nobody hears") { 404 } else { 200 }, "")).await;
+    let simulator = Simulator::start(SPEED, None);
+    tell(&simulator, "");
+    let run = |name: &str, steps: &str, more: &[&str]| {
+        let path = simulator.path(&format!("{name}.yaml"));
+        std::fs::write(&path, format!("version: 1\nname: {name}\nsteps:\n{steps}")).unwrap();
+        let path = path.display().to_string();
+        let mut run = simulator.lifeboat(&["run", &path, "--mode", "planned", "--yes", "--run-id", name]);
+        run.args(more).arg("--site").arg(simulator.path("site.yaml"));
+        output(with_secrets(&mut run, &server))
+    };
+    let messages = || {
+        let bodies = bodies(&server, "webhook").into_iter().filter(|body| body["type"] == "lifeboat.message");
+        bodies.map(|body| body["data"]["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let begins = "- { id: begins, do: { notify: { message: \"${{ mode }} begins\" } } }\n";
+    let dry = run("dry", begins, &["--dry-run"]);
+    assert_eq!((dry.status.code(), server.seen().len()), (Some(0), 0), "{}", text(&dry));
+    let plan = String::from_utf8_lossy(&dry.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    // PagerDuty is told only what wants a person.
+    let said = "tells notification 1 (webhook), notification 2 (slack), notification 3 (teams): planned begins";
+    assert!(plan.contains(said), "{plan}");
+
+    let ends = "- { id: ends, needs: [unheard], do: { notify: { message: it ends } } }\n";
+    let unheard = "- { id: unheard, needs: [begins], do: { notify: { message: nobody hears } } }\n";
+    let stopped = run("stopped", &format!("{begins}{unheard}{ends}"), &[]);
+    assert_eq!(stopped.status.code(), Some(1), "{}", text(&stopped));
+    assert!(text(&stopped).contains("not everybody was told"), "{}", text(&stopped));
+    assert_eq!(messages(), ["planned begins", "nobody hears"]);
+    let goes_on = unheard.replace("needs:", "on_failure: continue, needs:");
+    let done = run("goes-on", &format!("{begins}{goes_on}{ends}"), &[]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done));
+    assert_eq!(messages()[2..], ["planned begins", "nobody hears", "it ends"]);
+    assert!(!text(&done).contains(SECRET) && !text(&stopped).contains(SECRET));
 }

@@ -13,7 +13,7 @@ use lifeboat::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::harness::{Stage, beginning, on_paused_clock};
+use crate::harness::{RESTORE_FAILS, Stage, beginning, on_paused_clock};
 
 /// What a run of the flagship has to tell.
 fn told(scenario: &str) -> Vec<News> {
@@ -50,16 +50,12 @@ fn body(form: &Form, news: &News) -> Value {
 /// Everything that can be told, of a good run and a bad one, and what a schedule and a test tell.
 fn everything() -> Vec<News> {
     let mut all = told("{}");
-    all.extend(told(FAILING));
+    all.extend(told(RESTORE_FAILS));
     all.extend(News::of_schedule(&missed(), beginning(), "here"));
     all.push(News::test(beginning(), "here", false));
     all.push(News { sentence: "<!channel> [a](http://b) & \u{e4}".to_owned(), ..all[0].clone() });
     all
 }
-
-/// Azure takes the restore and it fails.
-const FAILING: &str = "faults:\n- on: { method: POST, path: /restore }\n  \
-    do: { fail-operation: { code: ServiceError, message: broken } }\n";
 
 fn missed() -> Told {
     let at = beginning();
@@ -85,9 +81,14 @@ fn a_schedule_tells_what_did_not_start_or_ended_badly_and_nothing_else() {
     assert_eq!(of(&Told::Overlaps { job: job(), occurrence }), Some(Occasion::JobMissed));
     assert_eq!(of(&Told::Ended { job: job(), occurrence, exit: 4 }), Some(Occasion::JobFailed));
     assert_eq!(of(&Told::Ended { job: job(), occurrence, exit: 0 }), None);
+    assert_eq!(of(&Told::Lost { job: job(), occurrence }), Some(Occasion::JobMissed));
     assert_eq!(of(&Told::Started { job: job(), occurrence }), None);
     let news = News::of_schedule(&missed(), beginning(), "here").unwrap();
-    assert!(news.sentence.contains("nightly") && news.sentence.ends_with("and 2 before it"), "{}", news.sentence);
+    assert!(
+        news.sentence.contains("nightly") && news.sentence.ends_with(", nor were 2 before it"),
+        "{}",
+        news.sentence
+    );
 }
 
 /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>: REQUIRED attributes, names, and what may be empty.
@@ -187,7 +188,7 @@ fn pagerduty_opens_an_alarm_and_closes_it_when_all_is_well() {
 
 #[test]
 fn a_bad_run_says_which_step_and_does_not_end_well() {
-    let news = told(FAILING);
+    let news = told(RESTORE_FAILS);
     let failed = news.iter().find(|news| news.occasion == Occasion::StepFailed).unwrap_or_else(|| panic!("{news:#?}"));
     assert_eq!(failed.step.as_ref().map(ToString::to_string).as_deref(), Some("restore"));
     assert!(!failed.next.is_empty());

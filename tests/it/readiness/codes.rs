@@ -89,6 +89,7 @@ fn runbook(row: &Code) -> String {
         "program-not-found" => {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }
+        "notify-nobody" => ("steps:\n", "steps:\n  - id: say\n    do: { notify: { message: it begins } }\n".to_owned()),
         "rto-predicted-missed" => ("rto: 75m", "rto: 20m".to_owned()),
         code => {
             let Some(step) = super::switches::step(code) else { return text };

@@ -3,12 +3,9 @@
 use serde_json::Value;
 
 use crate::{
-    harness::FLAGSHIP,
+    harness::{FLAGSHIP, QUICK},
     process::{SPEED, Simulator, Watched, output, text},
 };
-
-/// A restore takes four simulated minutes, and old answers a minute.
-const QUICK: &str = "restore_duration: 4m\nregion: alive\nzone: { records: { api: { target: apim-contoso-west.azure-api.net, ttl: 60s }, api-drill: { target: apim-contoso-west.azure-api.net, ttl: 60s } } }\n";
 
 fn drill(simulator: &Simulator, run: &str, more: &[&str]) -> std::process::Command {
     let site = simulator.path("site.yaml");
