@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::Plan,
-    report::{Approved, approvals::who},
+    report::{
+        Approved,
+        approvals::{identity, who},
+    },
     run::{Event, Record},
     runbook::{ActionKind, StepId},
 };
@@ -28,9 +31,8 @@ pub struct Approval {
 pub struct Refusal {
     /// `dana@contoso.com`, else `dana@jump-1`.
     pub by: String,
-    /// False: the name is what the operating system said.
-    pub verified: bool,
-    pub simulated: bool,
+    /// How that is known: `unverified`.
+    pub identity: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     pub at: Timestamp,
@@ -54,8 +56,7 @@ pub(super) fn refused(records: &[Record], step: &StepId) -> Vec<Refusal> {
         let Event::ApprovalRefused { step: of, by, comment } = &record.event else { return None };
         (of == step).then(|| Refusal {
             by: who(by),
-            verified: by.verified,
-            simulated: by.simulated,
+            identity: identity(by).to_owned(),
             comment: comment.clone(),
             at: record.at,
         })

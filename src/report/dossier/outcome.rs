@@ -7,7 +7,7 @@ use super::{Beside, Deviation, PhaseClock, deviations, phases};
 use crate::{
     report::{
         Accepted, Advice, Approved, Judgement, ObjectiveVerdict, OpenItem, Override, Standing, Summary, World,
-        approvals::{done_alone, who},
+        approvals::{done_alone, identity, who},
         decision::Kind,
         objectives::age_in_words,
         step::StepView,
@@ -25,6 +25,8 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub by: String,
+    /// How it is known who that is: `unverified`.
+    pub identity: String,
     pub started_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
@@ -76,6 +78,7 @@ impl Outcome {
             standing,
             reason: summary.reason,
             by: who(&state.by),
+            identity: identity(&state.by).to_owned(),
             started_at: summary.started_at,
             ended_at: summary.ended_at,
             elapsed_s: summary.elapsed_s,

@@ -194,7 +194,7 @@ pub(super) fn cover(dossier: &Dossier) -> Option<Section> {
     facts.extend(dossier.schedule.valid_until.map(|until| ("May be run until".to_owned(), moment(until))));
     if let Some(outcome) = &dossier.outcome {
         facts.extend(cover.run.as_ref().map(|run| ("Run".to_owned(), run.to_string())));
-        facts.push(("Begun by".to_owned(), outcome.by.clone()));
+        facts.push(("Begun by".to_owned(), format!("{} ({})", outcome.by, outcome.identity)));
         facts.push(("Journal".to_owned(), format!("{} records", outcome.records)));
         facts.extend(outcome.head.as_ref().map(|head| ("Hash of the last record".to_owned(), head.clone())));
     }

@@ -110,12 +110,8 @@ pub(super) fn approvals(dossier: &Dossier) -> Option<Section> {
             row(Cell::new(one_line(&told)).toned(Tone::Good), moment(given.at));
         }
         for refusal in &approval.refused {
-            let identity = match (refusal.simulated, refusal.verified) {
-                (true, _) => "simulated, no person",
-                (false, true) => "by the account of the access token",
-                (false, false) => "unverified",
-            };
-            let told = format!("refused by {}, {identity}{}", refusal.by, comment(refusal.comment.as_deref()));
+            let told =
+                format!("refused by {}, {}{}", refusal.by, refusal.identity, comment(refusal.comment.as_deref()));
             row(Cell::new(one_line(&told)).toned(Tone::Bad), moment(refusal.at));
         }
         for item in alone {
