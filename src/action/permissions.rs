@@ -173,20 +173,7 @@ pub fn needed(kind: ActionKind, arguments: &Map<String, Value>) -> Vec<Needed> {
                 list.secret("paths", Some(key));
             }
         }
-        ActionKind::Backup => {
-            list.must("service", SERVICE_READ, "reads the service before and after");
-            list.must("service", SERVICE_BACKUP, "starts the backup");
-            list.must("service", OPERATION_READ, "follows the backup");
-            list.may("service", WORKSPACES_READ, "looks for workspaces, which prevent a backup");
-            for action in HOLDINGS_READ {
-                list.may("service", action, "names it in the backup's manifest");
-            }
-            list.may("storage", ACCOUNT_READ, "reads the account's firewall and key settings");
-            list.may("storage", BLOB_SERVICE_READ, "looks for CORS rules, which break a backup");
-            list.data("storage", BLOB_READ, true, "makes sure that the backup's name is new, and that it is there");
-            list.data("storage", BLOB_WRITE, true, "writes the backup's manifest");
-            list.account_key("storage");
-        }
+        ActionKind::Backup => list.backup(),
         ActionKind::Prune => {
             list.data("storage", BLOB_READ, true, "lists backups and reads their manifests");
             list.data("storage", BLOB_DELETE, true, "deletes backups and their manifests");
@@ -325,6 +312,21 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    fn backup(&mut self) {
+        self.must("service", SERVICE_READ, "reads the service before and after");
+        self.must("service", SERVICE_BACKUP, "starts the backup");
+        self.must("service", OPERATION_READ, "follows the backup");
+        self.may("service", WORKSPACES_READ, "looks for workspaces, which prevent a backup");
+        for action in HOLDINGS_READ {
+            self.may("service", action, "names it in the backup's manifest");
+        }
+        self.may("storage", ACCOUNT_READ, "reads the account's firewall and key settings");
+        self.may("storage", BLOB_SERVICE_READ, "looks for CORS rules, which break a backup");
+        self.data("storage", BLOB_READ, true, "makes sure that the backup's name is new, and that it is there");
+        self.data("storage", BLOB_WRITE, true, "writes the backup's manifest");
+        self.account_key("storage");
+    }
+
     /// The key that a backup or a restore comes with; it is asked of Azure where nobody says where else it is.
     fn account_key(&mut self, account: &'static str) {
         if takes_key(self.arguments) && !self.arguments.contains_key("access_key") {

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     runbook::{ActionKind, Effect, StepId},
-    site::Credential,
     style::moment,
 };
 
@@ -234,7 +233,7 @@ pub fn asked(state: &State) -> Asked<'_> {
     Asked {
         plan: &state.plan.digest,
         run: Some(&state.run),
-        simulated: site.credential == Credential::Simulated,
+        simulated: site.is_simulated(),
         trusted: site.trusted(),
         starter: Some(&state.by).filter(|by| !by.simulated),
     }
