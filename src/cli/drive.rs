@@ -116,8 +116,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
 /// Whoever drives may answer approvals at this terminal, unless they started the run. In a simulation one person plays
 /// everybody. Nobody where an approval must be signed.
 fn may_answer(session: &Session, state: &State, scene: &Scene) -> bool {
-    let unsigned = state.plan.site.trusted().is_empty();
-    scene.simulation.is_some() || unsigned && !session.machine.user.is_same(&state.by)
+    let trusted = state.plan.site.trusted();
+    scene.simulation.is_some() || trusted.is_empty() && !session.machine.user.is_same(&state.by, trusted)
 }
 
 /// The world as the actions of a run see it.

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     plan::{facts::Severity, saved::is_plan, text},
+    report::approvals::end_too_soon,
     run::{Event, Person, RunId, State, TakeOver},
     runbook::Mode,
     store::{Claim, Store, StoreError},
@@ -92,6 +93,9 @@ async fn begin(session: &Session, arguments: RunArguments, operator_must_not_be:
     not_the_one(&by, &plan.operator_must_not_be)?;
     let mut first: Vec<Event> = accepted.into_iter().map(|accepted| accepted.event(&by)).collect();
     let approvals = saved::approvals(&plan, Some(&by), scene.clock.now(), &arguments.approval)?;
+    for line in end_too_soon(&plan, scene.clock.now(), &approvals) {
+        eprintln!("{line}");
+    }
     first.extend(approvals.into_iter().map(|approval| Event::ApprovalFiled { approval: Arc::new(approval) }));
     let confirmed = confirm::confirm(session, &plan, arguments.consent.yes, simulated)?;
     let store = world::store(session, Some(&scene.site))?;

@@ -245,7 +245,7 @@ pub fn approvals(
             Failure::refused(format!("{} does not count: {flaw}", path.display()), hint)
         };
         approval.check(asked).map_err(|flaw| flawed(&flaw, flaw.hint()))?;
-        if taken.iter().any(|taken| approval.repeats(taken)) {
+        if taken.iter().any(|taken| approval.repeats(taken, asked.trusted)) {
             let flaw = Flaw::Twice(approval.by.shown().to_owned());
             return Err(flawed(&flaw, flaw.hint()));
         }

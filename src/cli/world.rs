@@ -120,7 +120,7 @@ pub fn no_site() -> Failure {
 
 /// The clock of a site: the machine's, or the one that a simulator shares.
 pub fn clock(site: &Site) -> Clock {
-    match site.simulated {
+    match site.shared_clock() {
         Some(Simulated { anchor, since, speed }) => Clock::Scaled { anchor, since, speed },
         None => Clock::Wall,
     }

@@ -142,7 +142,7 @@ fn questions(state: &State) -> Vec<Advice> {
         let is_asked = matches!(planned.action, ActionKind::FlipCname | ActionKind::SetEndpoints);
         is_asked && !matches!(state.steps[*place].state, StepState::Pending { .. })
     });
-    let why = match state.plan.site.simulated {
+    let why = match state.plan.site.shared_clock() {
         Some(_) => "ask DNS where traffic goes, as long as the simulator serves",
         None => "ask DNS where traffic goes now",
     };

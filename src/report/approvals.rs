@@ -4,17 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::story::person;
 use crate::{
+    plan::{Plan, text::starts},
     run::{
         Person, State,
         approval::{Approval, Scope},
     },
-    runbook::StepId,
+    runbook::{ActionKind, StepId},
     style::{moment, one_line},
 };
 
@@ -93,7 +94,7 @@ pub fn approvals(state: &State) -> Vec<Approved> {
                 by: who(&given.by),
                 verified: given.by.verified,
                 simulated: given.by.simulated,
-                told_apart: Some(given.by.is_told_apart(&state.by)),
+                told_apart: Some(given.by.is_told_apart(&state.by, trusted)),
                 signer: None,
                 signed: false,
                 comment: given.comment.clone(),
@@ -122,7 +123,7 @@ impl Approved {
             by,
             verified: document.by.verified || signer.is_some(),
             simulated: document.by.simulated,
-            told_apart: starter.map(|starter| document.person().is_told_apart(starter)),
+            told_apart: starter.map(|starter| document.person().is_told_apart(starter, trusted)),
             signer: signer.map(str::to_owned),
             signed: document.signature.is_some(),
             comment: document.comment.clone(),
@@ -130,6 +131,26 @@ impl Approved {
             until: document.until,
         }
     }
+}
+
+/// Approvals that will have ended when their step asks, if everything takes as long as foretold: known now, not behind the
+/// restore.
+pub fn end_too_soon(plan: &Plan, now: Timestamp, approvals: &[Approval]) -> Vec<String> {
+    let asks = plan.steps.iter().zip(starts(plan)).filter(|(step, _)| step.action == ActionKind::Approval);
+    let lines = asks.flat_map(|(step, start)| {
+        let at = now + SignedDuration::try_from(start).unwrap_or(SignedDuration::MAX);
+        let ended = approvals.iter().filter(move |approval| approval.covers(&step.id) && approval.has_ended(at));
+        ended.filter_map(move |approval| {
+            Some(format!(
+                "the approval of {} ends at {}, and step {} is expected to ask at {}: it will have to be given again then",
+                approval.by.shown(),
+                moment(approval.until?),
+                step.id,
+                moment(at)
+            ))
+        })
+    });
+    lines.collect()
 }
 
 /// What one person did alone, signed off since or not.

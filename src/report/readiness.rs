@@ -44,7 +44,7 @@ pub fn json(plan: &Plan) -> String {
         runbook: &plan.name,
         mode: plan.mode,
         at: plan.made_at,
-        simulated: plan.site.simulated.is_some(),
+        simulated: plan.site.shared_clock().is_some(),
         ready: count(Severity::Blocker) == 0,
         blockers: count(Severity::Blocker),
         warnings: count(Severity::Warning),
@@ -87,7 +87,7 @@ fn summary(plan: &Plan, style: &Style) -> String {
         format!("{count} {severity}{}", if count == 1 { "" } else { "s" })
     };
     let counts = [Severity::Blocker, Severity::Warning, Severity::Note].map(counted).join(", ");
-    let world = if plan.site.simulated.is_some() { " (simulated)" } else { "" };
+    let world = if plan.site.shared_clock().is_some() { " (simulated)" } else { "" };
     let ready = !plan.findings.iter().any(|finding| finding.severity == Severity::Blocker);
     let verdict = if ready { style.green("ready") } else { style.red("not ready") };
     format!("{verdict}: {}, mode {}{world}, {}; {counts}", one_line(&plan.name), plan.mode, moment(plan.made_at))

@@ -127,10 +127,10 @@ pub struct Asked<'a> {
 }
 
 impl Approval {
-    /// The bytes that are signed: all but the signature, and but for whether an identity provider said who signs, which is
-    /// never for the document to say.
+    /// The bytes that are signed: all but the signature, the key beside it, and whether an identity provider said who signs,
+    /// which is never for the document to say.
     fn signed_text(&self) -> Vec<u8> {
-        let by = Person { verified: false, ..self.by.clone() };
+        let by = Person { verified: false, key: None, ..self.by.clone() };
         let bare = Self { signature: None, by, ..self.clone() };
         let mut text = DOMAIN.as_bytes().to_vec();
         text.extend(serde_json::to_vec(&bare).expect("approvals have text keys"));
@@ -147,7 +147,7 @@ impl Approval {
     /// The same, as it counts when somebody hands it in: nothing but a signature says of whom it is.
     #[must_use]
     pub fn handed_in(mut self) -> Self {
-        self.by.verified = false;
+        (self.by.verified, self.by.key) = (false, None);
         self
     }
 
@@ -157,18 +157,20 @@ impl Approval {
         Person { key: key.or_else(|| self.by.key.clone()), ..self.by.clone() }
     }
 
-    /// Given by this person, under whatever name, as far as can be told.
+    /// Given by this person, under whatever name, as far as can be told: with a key that the site trusts under this person's name
+    /// too.
     pub fn is_by(&self, person: &Person, trusted: &BTreeMap<String, String>) -> bool {
-        self.person().is_same(person) || self.signer(trusted).is_some_and(|signer| person.may_be_called(signer))
+        let signs_so = self.signer(trusted).is_some_and(|signer| person.may_be_called(signer));
+        signs_so || self.person().is_same(person, trusted)
     }
 
     /// A yes of one person to something that the other is a yes to already.
-    pub fn repeats(&self, other: &Self) -> bool {
+    pub fn repeats(&self, other: &Self, trusted: &BTreeMap<String, String>) -> bool {
         let overlaps = match (&self.scope, &other.scope) {
             (Scope::Plan, _) | (_, Scope::Plan) => true,
             (Scope::Step(one), Scope::Step(two)) => one == two,
         };
-        overlaps && self.person().is_same(&other.person())
+        overlaps && self.person().is_same(&other.person(), trusted)
     }
 
     pub fn covers(&self, step: &StepId) -> bool {
@@ -184,9 +186,8 @@ impl Approval {
 
     /// The name under which the site trusts its key.
     pub fn signer<'a>(&self, trusted: &'a BTreeMap<String, String>) -> Option<&'a str> {
-        let key = public_key(&self.signature.as_ref()?.key).ok()?;
-        let is_it = |(_, known): &(&String, &String)| public_key(known).is_ok_and(|known| known == key);
-        trusted.iter().find(is_it).map(|(name, _)| name.as_str())
+        self.signature.as_ref()?;
+        self.person().signer(trusted)
     }
 
     /// Format, signature and trust: what can be told from the approval alone, offline.
@@ -269,10 +270,11 @@ mod tests {
         let asked = asked(&nobody, Some(&ann));
         assert_eq!(approval("bob").check(asked), Ok(()));
         assert_eq!(approval("Ann").check(asked), Err(Flaw::Starter("Ann".into())));
-        assert!(approval("bob").repeats(&approval("bob")) && !approval("bob").repeats(&approval("carol")));
+        let repeats = |one: &Approval, two: &Approval| one.repeats(two, &nobody);
+        assert!(repeats(&approval("bob"), &approval("bob")) && !repeats(&approval("bob"), &approval("carol")));
         let of_step = |step: &str| Approval { scope: Scope::Step(StepId::new(step)), ..approval("bob") };
-        assert!(approval("bob").repeats(&of_step("ask")) && of_step("ask").repeats(&of_step("ask")));
-        assert!(!of_step("ask").repeats(&of_step("other")));
+        assert!(repeats(&approval("bob"), &of_step("ask")) && repeats(&of_step("ask"), &of_step("ask")));
+        assert!(!repeats(&of_step("ask"), &of_step("other")));
         let other = Approval { plan: "p2".into(), ..approval("bob") };
         assert!(matches!(other.check(asked), Err(Flaw::OtherPlan { .. })));
         let newer = Approval { format: 2, ..approval("bob") };
@@ -308,6 +310,8 @@ mod tests {
         let key = Key::of_pem(KEY).unwrap();
         let signed = with(verified("ann@contoso.com")).signed(&key);
         assert_eq!(signed.handed_in().check_itself(&nobody), Ok(()), "the signature does not rest on it");
+        let with_key = with(Person { key: Some(key.public()), ..person("bob") });
+        assert_eq!(with_key.handed_in().person().key, None, "a key counts by its signature");
     }
 
     #[test]
@@ -334,7 +338,7 @@ mod tests {
         let bare = as_carol.signature.as_ref().unwrap().key[16..].to_owned();
         as_carol.signature.as_mut().unwrap().key = bare;
         assert_eq!(as_carol.check(asked(&trusted, None)), Ok(()));
-        assert!(as_carol.repeats(&as_bob));
+        assert!(as_carol.repeats(&as_bob, &trusted) && as_carol.repeats(&as_bob, &BTreeMap::new()));
         // The starter's own key: known by the name that the site gives it, by the account, or by itself.
         let starters = [
             person("bob"),

@@ -1,5 +1,7 @@
 //! Who did something, and whether two are one. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::approval::public_key;
@@ -26,29 +28,39 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whether two are one person: with one key, with one account where a token told both, else with one user. What only
-    /// one of them has tells nothing: see [`Self::is_told_apart`].
-    pub fn is_same(&self, other: &Self) -> bool {
+    /// Whether two are one person. `trusted`: name → public key, from the site. By the names under which it trusts their keys,
+    /// where it trusts both; else by their accounts, where a token told both; else one key, account or user makes them one.
+    /// What only one of them has tells nothing: see [`Self::is_told_apart`].
+    pub fn is_same(&self, other: &Self, trusted: &BTreeMap<String, String>) -> bool {
         if self.simulated != other.simulated {
             return false;
         }
-        let keys = self.public_key().zip(other.public_key());
-        if keys.is_some_and(|(one, two)| one == two) {
-            return true;
+        if let Some((one, two)) = self.signer(trusted).zip(other.signer(trusted)) {
+            return one == two;
         }
-        match (&self.account, &other.account) {
-            (Some(one), Some(two)) if self.verified && other.verified => one.eq_ignore_ascii_case(two),
-            (one, two) => {
-                let account = one.as_ref().zip(two.as_ref()).is_some_and(|(one, two)| one.eq_ignore_ascii_case(two));
-                account || self.name.eq_ignore_ascii_case(&other.name)
-            }
+        let account = self.account.as_ref().zip(other.account.as_ref());
+        let account = account.map(|(one, two)| one.eq_ignore_ascii_case(two));
+        if self.verified
+            && other.verified
+            && let Some(same) = account
+        {
+            return same;
         }
+        let key = self.public_key().zip(other.public_key()).is_some_and(|(one, two)| one == two);
+        key || account == Some(true) || self.name.eq_ignore_ascii_case(&other.name)
     }
 
-    /// Two that are not the same are so for certain: a token told both accounts, or both have a key.
-    pub fn is_told_apart(&self, other: &Self) -> bool {
+    /// Two that are not the same are so for certain: the site trusts the keys of both, or a token told both accounts.
+    pub fn is_told_apart(&self, other: &Self, trusted: &BTreeMap<String, String>) -> bool {
         let by_tokens = self.verified && other.verified && self.account.is_some() && other.account.is_some();
-        by_tokens || self.key.is_some() && other.key.is_some()
+        by_tokens || self.signer(trusted).is_some() && other.signer(trusted).is_some()
+    }
+
+    /// The name under which the site trusts the key.
+    pub fn signer<'a>(&self, trusted: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        let key = self.public_key()?;
+        let is_it = |(_, known): &(&String, &String)| public_key(known).is_ok_and(|known| known == key);
+        trusted.iter().find(is_it).map(|(name, _)| name.as_str())
     }
 
     fn public_key(&self) -> Option<Vec<u8>> {
@@ -80,26 +92,42 @@ mod tests {
         Person { name: name.into(), host: "here".into(), ..Person::default() }
     }
 
-    #[test]
-    fn people_are_told_apart_by_their_accounts_where_a_token_told_them() {
-        let of = |name: &str, account: &str| Person { account: Some(account.into()), verified: true, ..person(name) };
-        assert!(!of("azureuser", "ann@contoso.com").is_same(&of("azureuser", "bob@contoso.com")));
-        assert!(of("ann", "ann@contoso.com").is_same(&of("root", "Ann@contoso.com")));
-        // One of them is only known as a user.
-        assert!(of("ann", "ann@contoso.com").is_same(&person("ann")));
-        assert!(!of("ann", "ann@contoso.com").is_same(&person("bob")));
-        assert!(!of("ann", "ann@contoso.com").is_told_apart(&person("bob")));
-        assert!(of("ann", "ann@contoso.com").is_told_apart(&of("bob", "bob@contoso.com")));
+    const DER: &str = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    const BARE: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    const OTHER: &str = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=";
+
+    fn same(one: &Person, two: &Person) -> bool {
+        one.is_same(two, &BTreeMap::new())
     }
 
     #[test]
-    fn one_key_is_one_person_in_whichever_form_it_is_written() {
-        let with = |name: &str, key: &str| Person { key: Some(key.into()), ..person(name) };
-        let der = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-        let bare = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-        assert!(with("ann", der).is_same(&with("bob", bare)));
-        assert!(!with("ann", der).is_same(&person("bob")));
+    fn people_are_told_apart_by_their_accounts_where_a_token_told_them() {
+        let of = |name: &str, account: &str| Person { account: Some(account.into()), verified: true, ..person(name) };
+        assert!(!same(&of("azureuser", "ann@contoso.com"), &of("azureuser", "bob@contoso.com")));
+        assert!(same(&of("ann", "ann@contoso.com"), &of("root", "Ann@contoso.com")));
+        // One of them is only known as a user.
+        assert!(same(&of("ann", "ann@contoso.com"), &person("ann")));
+        assert!(!same(&of("ann", "ann@contoso.com"), &person("bob")));
+        let told_apart = |one: &Person, two: &Person| one.is_told_apart(two, &BTreeMap::new());
+        assert!(!told_apart(&of("ann", "ann@contoso.com"), &person("bob")));
+        assert!(told_apart(&of("ann", "ann@contoso.com"), &of("bob", "bob@contoso.com")));
+        // A key that several use on one machine says less than two tokens.
+        let with_key = |person: Person| Person { key: Some(DER.into()), ..person };
+        assert!(!same(&with_key(of("u", "ann@contoso.com")), &with_key(of("u", "bob@contoso.com"))));
         let dana = Person { account: Some("dana@contoso.com".into()), ..person("azureuser") };
         assert!(dana.may_be_called("Dana") && !dana.is_called("dana") && !dana.may_be_called("dan"));
+    }
+
+    #[test]
+    fn one_key_is_one_person_and_two_that_the_site_trusts_are_two() {
+        let with = |name: &str, key: &str| Person { key: Some(key.into()), ..person(name) };
+        assert!(same(&with("ann", DER), &with("bob", BARE)), "in whichever form it is written");
+        assert!(!same(&with("ann", DER), &person("bob")));
+        let trusted = BTreeMap::from([("ann".to_owned(), BARE.to_owned()), ("bob".to_owned(), OTHER.to_owned())]);
+        let (ann, bob) = (with("azureuser", DER), with("azureuser", OTHER));
+        assert!(!ann.is_same(&bob, &trusted) && ann.is_told_apart(&bob, &trusted), "although they share a user");
+        assert!(same(&ann, &bob), "keys that nobody trusts decide nothing");
+        assert!(ann.is_same(&with("carol", BARE), &trusted));
+        assert!(bob.is_same(&person("azureuser"), &trusted), "one of them has none");
     }
 }

@@ -152,8 +152,7 @@ pub fn respond(state: &State, now: Timestamp, request: Request) -> Result<Respon
             Event::ApprovalOverridden { step, by: approval.by.clone(), reason }
         }
         Request::Vouch { step, approval, over: None } => {
-            let open = state.place(&step).and_then(|place| state.open_items().find(|alone| alone.place == place));
-            if let Some(alone) = open {
+            if let Some(alone) = to_sign_off(state, &step) {
                 may_sign_off(state, alone, &approval)?;
                 return Ok(Response::Take(Event::ApprovalSignedOff { step, approval }));
             }
@@ -169,6 +168,13 @@ pub fn respond(state: &State, now: Timestamp, request: Request) -> Result<Respon
     Ok(Response::Take(event))
 }
 
+/// What somebody did alone there; not while the step asks again, which an earlier override does not answer.
+fn to_sign_off<'a>(state: &'a State, step: &StepId) -> Option<&'a Alone> {
+    let place = state.place(step)?;
+    let asks_again = state.approvals_wanted().contains_key(step) && !state.steps[place].alone;
+    state.open_items().filter(|_| !asks_again).find(|alone| alone.place == place)
+}
+
 /// A yes without a document: never where the site asks for signatures.
 fn may_approve(state: &State, now: Timestamp, step: &StepId, by: &Person) -> Result<(), String> {
     let asked = asked(state);
@@ -178,7 +184,7 @@ fn may_approve(state: &State, now: Timestamp, step: &StepId, by: &Person) -> Res
     if by.simulated && !asked.simulated {
         return Err(told(&Flaw::StandIn));
     }
-    if asked.starter.is_some_and(|starter| by.is_same(starter)) {
+    if asked.starter.is_some_and(|starter| by.is_same(starter, asked.trusted)) {
         return Err(told(&Flaw::Starter(by.shown().to_owned())));
     }
     is_new(state, now, step, by)
@@ -217,7 +223,7 @@ fn counts_for(state: &State, step: &StepId, approval: &Approval) -> Result<(), S
 /// Nothing that this person has said to the step still counts.
 fn is_new(state: &State, now: Timestamp, step: &StepId, by: &Person) -> Result<(), String> {
     let place = state.place(step).ok_or("no such step")?;
-    if state.counting(place, now).any(|given| given.by.is_same(by)) {
+    if state.counting(place, now).any(|given| given.by.is_same(by, state.plan.site.trusted())) {
         return Err(told(&Flaw::Twice(by.shown().to_owned())));
     }
     Ok(())

@@ -145,6 +145,10 @@ fn site(root: &Node<'_>, source: &std::sync::Arc<Source>, notebook: &mut Noteboo
         let problem = mistake::unknown_value("credential for a real site", "simulated", super::credential::FORMS);
         notebook.add(fields.get("credential")?.head(), problem);
     }
+    let elsewhere = simulated.is_some() && !is_loopback(&endpoints.resource_manager);
+    if let Some(node) = fields.get("simulated").filter(|_| elsewhere) {
+        notebook.add(node.head(), mistake::simulated_elsewhere());
+    }
     let (ca_file, ca_place) = ca_file.unzip();
     let site = Site {
         cloud: cloud?,

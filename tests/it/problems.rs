@@ -313,6 +313,10 @@ fn site_cases() -> Vec<(Code, &'static str)> {
             Code::PlainHttp,
             "version: 1\ncredential: { azure-cli: {} }\nstate_credential: { google: { endpoint: ▸http://storage.example.com } }",
         ),
+        (
+            Code::UnknownValue,
+            "version: 1\ncredential: { azure-cli: {} }\nsimulated: { ▸anchor: 2026-11-26T00:00:00Z, since: 2026-11-26T00:00:00Z, speed: 1 }",
+        ),
         (Code::MissingKey, "▸version: 1"),
         (Code::EmptyFile, "▸"),
     ]

@@ -68,7 +68,7 @@ fn head(page: &mut Page, plan: &Plan) {
     let short: String = plan.digest.chars().take(12).collect();
     page.hang("  plan       ", &format!("{} made {}", style.bold(short), moment(plan.made_at)));
     page.hang("  digest     ", &plan.digest);
-    let world = if plan.site.simulated.is_some() { "simulated, " } else { "" };
+    let world = if plan.site.shared_clock().is_some() { "simulated, " } else { "" };
     page.hang("  site       ", &format!("{world}{}", plan.site.endpoints.resource_manager));
     page.hang("  certainty  ", &certainty(plan));
     if let Some(until) = plan.saved.as_ref().and_then(|saved| saved.valid_until) {

@@ -79,7 +79,7 @@ impl State {
         let step = &self.planned(place).id;
         let counts = |filed: &&Filed| {
             let by = filed.approval.person();
-            let fresh = !self.counting(place, now).any(|given| given.by.is_same(&by));
+            let fresh = !self.counting(place, now).any(|given| given.by.is_same(&by, self.plan.site.trusted()));
             fresh && !filed.used.contains(&place) && filed.approval.covers(step) && !filed.approval.has_ended(now)
         };
         self.filed.iter().find(counts)
@@ -98,7 +98,8 @@ impl State {
     pub(super) fn give(&mut self, at: Timestamp, place: usize, by: &Person, comment: Option<&String>) {
         let step = &self.plan.steps[place].id;
         let document = self.filed.iter_mut().find(|filed| {
-            filed.approval.covers(step) && !filed.used.contains(&place) && filed.approval.person() == *by
+            let counts = filed.approval.covers(step) && !filed.used.contains(&place) && !filed.approval.has_ended(at);
+            counts && filed.approval.person() == *by
         });
         let document = document.map(|filed| {
             filed.used.insert(place);

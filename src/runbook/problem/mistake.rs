@@ -443,6 +443,12 @@ pub fn bad_certificate(file: &str) -> Problem {
 }
 
 /// The key is public; what stands there may be another.
+pub fn simulated_elsewhere() -> Problem {
+    let message = "`simulated` is the clock of a simulator on this machine, and the resource manager is elsewhere";
+    let help = "leave it out; `lifeboat sim --site-out FILE` writes it";
+    Problem::new(Code::UnknownValue, message, help)
+}
+
 pub fn bad_public_key(name: &str) -> Problem {
     let message = format!("the key of {} is no public ed25519 key in base64", quote(name));
     let help = "`openssl pkey -in KEY.pem -pubout` prints it: the line between the two of dashes";

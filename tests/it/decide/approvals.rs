@@ -11,11 +11,15 @@ use lifeboat::{
         request::{Request, approvals_hold},
     },
     runbook::StepId,
-    site::{ApprovalRules, Credential},
+    site::{ApprovalRules, Credential, Simulated},
 };
 
 use super::play::{Play, approval, plan, step};
 use crate::transitions::{at, person};
+
+/// Nobody's but cleo's.
+const OTHER_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+                         MC4CAQAwBQYDK2VwBCIEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\n-----END PRIVATE KEY-----\n";
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
                    MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
@@ -251,4 +255,68 @@ fn what_somebody_wrote_into_the_journal_past_the_rules_does_not_hold() {
     let approval = Arc::new(document("cleo", 0, None));
     play.take(Event::ApprovalSignedOff { step: StepId::new("ask"), approval });
     assert_eq!(approvals_hold(&play.state).unwrap_err().1, "cleo went on alone, and it is signed off by somebody else");
+}
+
+#[test]
+fn two_people_with_keys_of_their_own_are_two_although_they_share_a_user() {
+    let (ben, cleo) = (Key::of_pem(KEY).unwrap(), Key::of_pem(OTHER_KEY).unwrap());
+    // Ann, who started it, has no key here and is `azureuser` of another name.
+    let mut play = real(|plan| {
+        let trusted = [("ben", ben.public()), ("cleo", cleo.public())].map(|(name, key)| (name.to_owned(), key));
+        plan.site.approval = Some(ApprovalRules { key: None, trusted: trusted.into() });
+    });
+    play.ask(vouch(document("azureuser", 0, None).signed(&ben)), None).unwrap();
+    let again = play.ask(vouch(document("azureuser", 0, None).signed(&ben)), None).unwrap_err();
+    assert!(again.contains("has approved already"), "{again}");
+    play.ask(vouch(document("azureuser", 0, None).signed(&cleo)), None).unwrap();
+    assert_eq!((play.word("ask"), play.outcome()), ("succeeded", Some(Outcome::Succeeded)));
+    assert_eq!(approvals_hold(&play.state), Ok(2));
+}
+
+#[test]
+fn an_override_of_an_earlier_asking_does_not_swallow_an_approval_of_this_one() {
+    let mut play = real(|plan| plan.steps = vec![approval("ask", &[], 1)]);
+    let by = person("ben");
+    record(&mut play, Request::Refuse { step: StepId::new("ask"), by, comment: None });
+    record(&mut play, alone("cleo"));
+    play.settle();
+    assert_eq!(play.outcome(), Some(Outcome::Refused));
+    play.attach();
+    play.told();
+    // Nothing that cleo did counts for this asking, and she may answer it.
+    play.ask(vouch(document("cleo", 0, None)), None).unwrap();
+    assert_eq!(play.told(), ["cleo files an approval", "cleo approves ask", "done ask", "ends succeeded"]);
+    assert_eq!(play.state.open_items().count(), 1);
+    play.ask(vouch(document("ben", 0, None)), None).unwrap();
+    assert_eq!(play.state.open_items().count(), 0);
+}
+
+#[test]
+fn an_approval_that_is_given_anew_is_the_one_that_counts() {
+    let mut play = Play::new(plan(vec![step("first", &[]), approval("ask", &["first"], 1)]));
+    play.take(filed("ben", Scope::Plan, Some(50)));
+    play.take(filed("ben", Scope::Plan, Some(900)));
+    play.attach();
+    play.pass(100);
+    play.succeed("first");
+    let given: Vec<_> = play.state.approvals().map(|(_, given)| given.document.as_ref().unwrap().until).collect();
+    assert_eq!(given, [Some(at(900))]);
+}
+
+#[test]
+fn a_real_azure_is_not_simulated_because_a_file_says_so() {
+    let clock = Simulated { anchor: at(0), since: at(0), speed: 1.0 };
+    let stand_in = Person { simulated: true, ..person("ann") };
+    let approve = || Request::Approve { step: StepId::new("ask"), by: stand_in.clone(), comment: None };
+    let mut play = real(|plan| {
+        plan.site.simulated = Some(clock);
+        "https://management.azure.com".clone_into(&mut plan.site.endpoints.resource_manager);
+    });
+    assert!(play.ask(approve(), None).unwrap_err().contains("stand-in"));
+    assert_eq!(play.state.plan.site.shared_clock(), None);
+    let mut play = real(|plan| {
+        plan.site.simulated = Some(clock);
+        "http://127.0.0.1:4711".clone_into(&mut plan.site.endpoints.resource_manager);
+    });
+    play.ask(approve(), None).unwrap();
 }

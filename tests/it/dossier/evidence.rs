@@ -7,6 +7,7 @@ use lifeboat::{
     plan::{Basis, History, Measured, Plan, Prediction},
     report::{
         Beside, Dossier, Standing,
+        approvals::end_too_soon,
         dossier::{Light, Proof, shipped},
         measured::measured,
     },
@@ -271,4 +272,28 @@ fn an_approval_that_ended_unused_is_told_as_that() {
     tape.after(15 * 60).stop(lifeboat::run::Outcome::Failed, "restore failed");
     assert_eq!(told(&tape).matches("It ended before a step took it").count(), 1, "{}", told(&tape));
     assert_eq!(told(&tape).matches("No step asked for it").count(), 1);
+}
+
+#[test]
+fn an_approval_that_will_have_ended_when_its_step_asks_is_told_before_the_run_begins() {
+    let plan = fixture::plan();
+    let approval = |until: i64| Approval {
+        format: approval::FORMAT,
+        plan: plan.digest.clone(),
+        scope: Scope::Plan,
+        run: None,
+        by: person("ben"),
+        comment: None,
+        at: plan.made_at,
+        until: Some(plan.made_at + SignedDuration::from_mins(until)),
+        signature: None,
+    };
+    // The restore before it takes three quarters of an hour.
+    let told = |until: i64| end_too_soon(&plan, plan.made_at, &[approval(until)]);
+    assert_eq!(told(600), Vec::<String>::new());
+    let told = told(20);
+    assert!(
+        told.len() == 1 && told[0].contains("ben ends at") && told[0].contains("step approve is expected"),
+        "{told:?}"
+    );
 }
