@@ -38,7 +38,7 @@ use crate::{
 const PROBES_AT_ONCE: usize = 16;
 
 /// Longest that one probe may take: a lost region makes every connection run into its time limit, one after another.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
