@@ -123,7 +123,7 @@ fn may_answer(session: &Session, state: &State, scene: &Scene) -> bool {
 /// The world as the actions of a run see it.
 pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
     let beside = scene.context.clone().beside(others(store, Some(state.run.clone())));
-    beside.for_run(&*state.run.0, state.plan.longest_restore())
+    beside.for_plan(&*state.run.0, &state.plan)
 }
 
 /// For `lifeboat runs`; a view, without which the run goes on.

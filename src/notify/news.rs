@@ -148,7 +148,7 @@ impl News {
         }
     }
 
-    /// What a step of a runbook wants to be told.
+    /// What a step of a runbook wants to be told. Its runbook and mode are for whoever knows them.
     pub fn of_message(run: &str, step: &StepId, at: Timestamp, host: &str, severity: Severity, message: &str) -> Self {
         Self {
             id: format!("{run}/{step}"),

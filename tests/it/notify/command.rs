@@ -134,7 +134,11 @@ async fn a_runbook_tells_its_message_and_says_what_comes_of_a_failure() {
     };
     let messages = || {
         let bodies = bodies(&server, "webhook").into_iter().filter(|body| body["type"] == "lifeboat.message");
-        bodies.map(|body| body["data"]["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let told = |body: Value| {
+            assert_eq!([&body["data"]["mode"], &body["data"]["runbook"]], [&"planned".into(), &body["data"]["run"]]);
+            body["data"]["message"].as_str().unwrap().to_owned()
+        };
+        bodies.map(told).collect::<Vec<_>>()
     };
     let begins = "- { id: begins, do: { notify: { message: \"${{ mode }} begins\" } } }\n";
     let dry = run("dry", begins, &["--dry-run"]);
