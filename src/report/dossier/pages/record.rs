@@ -154,6 +154,7 @@ pub(super) fn criteria(dossier: &Dossier) -> Option<Section> {
             (false, _) => ("judged after the run", Tone::Plain),
             (true, Some(true)) => ("met", Tone::Good),
             (true, Some(false)) => ("not met", Tone::Bad),
+            (true, None) if criterion.not_asked_for => ("not asked for", Tone::Plain),
             (true, None) => ("not reached, or not known", Tone::Careful),
         };
         vec![
