@@ -1,14 +1,17 @@
 //! The real program: a drill that tells everybody, a schedule, and `lifeboat notify`.
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::Command,
+};
 
 use serde_json::Value;
 
 use super::SECRET;
 use crate::{
     harness::FLAGSHIP,
-    net::server::{Server, answer},
-    process::{SPEED, Simulator, output, text},
+    net::server::{Reaction, Server, answer},
+    process::{SPEED, Simulator, Watchdog, output, text},
 };
 
 const KINDS: [&str; 4] = ["webhook", "slack", "teams", "pagerduty"];
@@ -117,6 +120,30 @@ async fn a_schedule_tells_which_job_ended_badly() {
         assert!(told[0].to_string().contains("job ready ended with exit code 4"), "{}", told[0]);
     }
 }
+/// Whoever does not want to wait for a receiver that hangs leaves as the run has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signal_after_the_end_makes_no_success_an_interruption() {
+    let server = Server::script(vec![Reaction::Hang]).await;
+    let simulator = Simulator::start(SPEED, None);
+    tell(&simulator, ", { kind: slack, url: { env: URL_slack }, deadline: 10m }");
+    let path = simulator.path("short.yaml");
+    std::fs::write(&path, "version: 1\nname: short\nsteps:\n- { id: pause, do: { wait: { duration: 1s } } }\n")
+        .unwrap();
+    let path = path.display().to_string();
+    let mut run = simulator.lifeboat(&["run", &path, "--mode", "planned", "--yes", "--run-id", "short"]);
+    run.arg("--site").arg(simulator.path("site.yaml"));
+    let mut child = with_secrets(&mut run, &server).spawn().unwrap();
+    let _watchdog = Watchdog::over(&child);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // The summary: nothing is left but to tell people.
+    assert!(said.any(|line| line.contains("lifeboat verify short")), "no summary");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = said.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("the run is over")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("resume")), "{rest:?}");
+}
+
 
 /// A runbook that tells people: nothing in a dry run; and a receiver that refuses stops it, unless it says otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
