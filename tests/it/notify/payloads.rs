@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use lifeboat::{
+    net::HttpRequest,
     notify::{News, Severity, payload},
     run::{Event, State},
     schedule::{Occurrence, Told},
@@ -116,6 +117,14 @@ fn a_webhook_gets_a_cloud_event() {
 }
 
 #[test]
+#[test]
+fn a_request_whose_url_is_a_secret_does_not_show_it() {
+    let url = url::Url::parse("https://hooks.example.com/services/hunter2").unwrap();
+    let request = HttpRequest { secret_url: true, ..HttpRequest::new(http::Method::POST, url) };
+    let shown = format!("{request:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("example.com"), "{shown}");
+}
+
 fn no_two_things_have_one_id() {
     let news = told("{}");
     let ids: std::collections::BTreeSet<&str> = news.iter().map(|news| news.id.as_str()).collect();
