@@ -67,6 +67,7 @@ fn missed() -> Told {
 fn a_good_run_tells_its_beginning_its_question_and_its_end() {
     let news = told("{}");
     assert_eq!(occasions(&news), ["started", "waiting-for-approval", "finished"]);
+    assert_eq!(news[0].sentence, "ann (unverified) started it");
     assert_eq!(news[1].next, "lifeboat approve test-run approve");
     let end = news.last().unwrap();
     assert!(end.ended_well && end.severity == Severity::Info, "{end:?}");
@@ -117,7 +118,6 @@ fn a_webhook_gets_a_cloud_event() {
 }
 
 #[test]
-#[test]
 fn a_request_whose_url_is_a_secret_does_not_show_it() {
     let url = url::Url::parse("https://hooks.example.com/services/hunter2").unwrap();
     let request = HttpRequest { secret_url: true, ..HttpRequest::new(http::Method::POST, url) };
@@ -125,6 +125,7 @@ fn a_request_whose_url_is_a_secret_does_not_show_it() {
     assert!(!shown.contains("hunter2") && !shown.contains("example.com"), "{shown}");
 }
 
+#[test]
 fn no_two_things_have_one_id() {
     let news = told("{}");
     let ids: std::collections::BTreeSet<&str> = news.iter().map(|news| news.id.as_str()).collect();
