@@ -53,9 +53,9 @@ async fn a_drill_tells_everybody_and_shows_no_secret() {
         .arg("--site")
         .arg(simulator.path("site.yaml"))
         .args(["--log", "lifeboat=trace,reqwest=trace,hyper_util=trace"]);
-    let output = output(with_secrets(&mut drill, &server));
-    let shown = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let ended = output(with_secrets(&mut drill, &server));
+    let shown = text(&ended);
+    assert_eq!(ended.status.code(), Some(0), "{shown}");
     let types: Vec<Value> = bodies(&server, "webhook").into_iter().map(|body| body["type"].clone()).collect();
     assert_eq!(types, ["lifeboat.started", "lifeboat.finished"]);
     assert_eq!((bodies(&server, "slack").len(), bodies(&server, "teams").len()), (2, 2));
@@ -64,12 +64,11 @@ async fn a_drill_tells_everybody_and_shows_no_secret() {
     assert_eq!((&closed[0]["event_action"], &closed[0]["dedup_key"]), (&"resolve".into(), &"told".into()));
     assert!(shown.contains("notification 5 (slack): 2 of 2 could not be delivered: its URL is not in the environment"));
     assert!(!shown.contains(SECRET), "a secret is shown");
-    let journal = output_of(&simulator, &["report", "told", "--format", "json"]);
-    assert!(!journal.contains(SECRET) && journal.contains("told"), "{journal}");
-}
-
-fn output_of(simulator: &Simulator, arguments: &[&str]) -> String {
-    text(&output(&mut simulator.lifeboat(arguments)))
+    let report = output(&mut simulator.lifeboat(&["report", "told", "--format", "json"]));
+    assert!(!text(&report).contains(SECRET), "a secret is in the journal");
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let reason = report["outcome"]["reason"].as_str().unwrap();
+    assert!(report["cover"]["run"] == "told" && reason.starts_with("every step is done"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -120,6 +119,7 @@ async fn a_schedule_tells_which_job_ended_badly() {
         assert!(told[0].to_string().contains("job ready ended with exit code 4"), "{}", told[0]);
     }
 }
+
 /// Whoever does not want to wait for a receiver that hangs leaves as the run has ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_signal_after_the_end_makes_no_success_an_interruption() {
@@ -143,7 +143,6 @@ async fn a_signal_after_the_end_makes_no_success_an_interruption() {
     assert!(rest.iter().any(|line| line.contains("the run is over")), "{rest:?}");
     assert!(!rest.iter().any(|line| line.contains("resume")), "{rest:?}");
 }
-
 
 /// A runbook that tells people: nothing in a dry run; and a receiver that refuses stops it, unless it says otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
