@@ -9,10 +9,10 @@ use super::{Context, fact::Facts};
 use crate::{
     azure::{
         AzureError, AzureErrorKind,
-        activity::{self, Activity},
+        activity::{self, Activity, Log},
     },
     plan::{
-        changes::{Changed, FACT},
+        changes::{COUNT, Changed, FACT, UNREAD},
         codes,
         facts::{Fact, Finding},
     },
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Nobody waits longer for what only names a loss.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Kept in the plan: more than a board reads.
 const MOST_KEPT: usize = 200;
 /// Told in one sentence.
@@ -29,29 +29,39 @@ const MOST_NAMED: usize = 5;
 /// Actions of API Management that change nothing of what a backup holds, by how their name begins.
 const NO_CHANGES: [&str; 8] = ["backup", "list", "get", "check", "validate", "export", "send", "applynetwork"];
 
-/// Facts and findings for the plan. `since`: when the backup was made.
-pub async fn since_backup(service: &ResourceId, since: Timestamp, context: &Context) -> (Vec<Fact>, Option<Finding>) {
+/// Facts and findings for the plan. `since`: when the backup was made. `left`: of the time of whoever asks.
+pub async fn since_backup(
+    service: &ResourceId,
+    since: Timestamp,
+    left: Duration,
+    context: &Context,
+) -> (Vec<Fact>, Vec<Finding>) {
     let (arm, now) = (&context.arm, context.clock.now());
+    let patience = context.clock.lenient(PATIENCE).min(left);
     let answer = tokio::select! {
         biased;
         answer = activity::succeeded(arm, service, (since, now)) => answer,
-        () = context.clock.patience(PATIENCE) => {
-            Err(AzureError::new(AzureErrorKind::Transport, format!("no answer within {} s", PATIENCE.as_secs())))
+        () = context.clock.sleep(patience) => {
+            Err(AzureError::new(AzureErrorKind::Transport, format!("no answer within {} s", patience.as_secs())))
         }
     };
     let name = service.name();
     match answer {
-        Ok(activities) => {
+        Ok(Log { activities, unread }) => {
             let changed = of(service, &activities);
             let source = format!("GET {}", activity::url(arm, service, (since, now)));
             let kept = &changed[..changed.len().min(MOST_KEPT)];
-            let facts =
-                Facts::seen(source, now).with_volatile(FACT, json!(kept)).with_volatile("changes.count", changed.len());
-            (facts.into_vec(), told(name, &changed).map(|finding| finding.on(name).seen(now)))
+            let mut facts =
+                Facts::seen(source, now).with_volatile(FACT, json!(kept)).with_volatile(COUNT, changed.len());
+            if unread > 0 {
+                facts = facts.with_volatile(UNREAD, unread);
+            }
+            let findings = told(name, &changed).into_iter().chain(gaps(service, unread));
+            (facts.into_vec(), findings.map(|finding| finding.on(name).seen(now)).collect())
         }
         Err(failure) => {
             let message = format!("what was changed in {name} since the backup is not known: {failure}");
-            (Vec::new(), Some(codes::finding("changes-unread", message).on(name).seen(now)))
+            (Vec::new(), vec![codes::finding("changes-unread", message).on(name).seen(now)])
         }
     }
 }
@@ -103,6 +113,20 @@ fn told(service: &str, changed: &[Changed]) -> Option<Finding> {
     }
     let message = format!("changed in {service} since the backup was made, and not in it: {names}");
     (!changed.is_empty()).then(|| codes::finding("changed-since-backup", message))
+}
+
+/// Entries that say too little, which nobody may take for none.
+fn gaps(service: &ResourceId, unread: usize) -> Option<Finding> {
+    let entries = if unread == 1 { "one entry".to_owned() } else { format!("{unread} entries") };
+    let message = format!(
+        "{entries} of the activity log of {} cannot be read: what was changed in {}, or when, is missing",
+        service.group(),
+        service.name()
+    );
+    (unread > 0).then(|| Finding {
+        remedy: "look at the log of that time in the portal".to_owned(),
+        ..codes::finding("changes-unread", message)
+    })
 }
 
 #[cfg(test)]

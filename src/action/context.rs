@@ -10,9 +10,9 @@ use crate::{
     azure::{Arm, Environment, Gate, TokenSource, storage::Blobs},
     clock::Clock,
     net::{Dns, Http, HttpOptions, RealDns, RealHttp},
-    plan::{Forced, facts::Fact},
+    plan::{Forced, Plan, facts::Fact},
     run::{Intent, StepError, lease::Lease},
-    runbook::{StepId, catalog},
+    runbook::{Mode, StepId, catalog},
     sim::World,
     site::Site,
 };
@@ -29,6 +29,9 @@ pub struct Context {
     pub environment: Environment,
     /// Identifies the run in DNS metadata and request ids.
     pub run: String,
+    /// Name of its runbook, and why it is run, as whoever is told of it reads them. None: nobody is.
+    pub runbook: String,
+    pub mode: Option<Mode>,
     /// Machine that drives it, as whoever is told of it reads it.
     pub host: String,
     /// Longest timeout of an apim.restore step of the plan: how long a backup must stay valid.
@@ -89,6 +92,8 @@ impl Context {
             site,
             environment,
             run: String::new(),
+            runbook: String::new(),
+            mode: None,
             host: "unknown".to_owned(),
             restore_timeout,
             others: Others::default(),
@@ -125,7 +130,14 @@ impl Context {
         self
     }
 
-    /// The same world for one run of one plan.
+    /// The same world for one run of that plan.
+    #[must_use]
+    pub fn for_plan(self, run: impl Into<String>, plan: &Plan) -> Self {
+        let (runbook, mode) = (plan.name.clone(), Some(plan.mode));
+        Self { runbook, mode, ..self.for_run(run, plan.longest_restore()) }
+    }
+
+    /// The same world for one run, of which nobody is told.
     #[must_use]
     pub fn for_run(mut self, run: impl Into<String>, restore_timeout: Duration) -> Self {
         self.run = run.into();

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     azure::{AzureError, AzureErrorKind, storage::Blobs},
-    plan::facts::{Finding, Probe},
+    plan::{
+        facts::{Finding, Probe},
+        make::PROBE_TIMEOUT,
+    },
     run::{Disposition, StepError},
     runbook::span,
 };
@@ -26,6 +29,8 @@ use crate::{
 /// A manifest can only make a backup older or another service's, so the newest is read, and the next when it falls back.
 /// Enough for a month of nightly backups of three other services; what is not read then is judged by its name.
 const MOST_MANIFESTS: usize = 100;
+/// Of the probe's time, for what is still to be done when the activity log has not answered.
+const MARGIN: Duration = Duration::from_secs(1);
 /// How many rejected blobs an error names: enough to see a pattern.
 const NAMED_REJECTIONS: usize = 5;
 
@@ -40,6 +45,7 @@ struct Found {
 }
 
 pub async fn probe(arguments: &FindLatest, context: &Context) -> Result<Probe, StepError> {
+    let began = context.clock.moment();
     let found = find(arguments, context, &context.blobs).await?;
     let source = format!("list blobs {}/{}", arguments.storage.name(), arguments.container);
     let facts = Facts::seen(source, found.now)
@@ -58,9 +64,12 @@ pub async fn probe(arguments: &FindLatest, context: &Context) -> Result<Probe, S
             "check that backups are still being made; there is nothing to fall back to",
         ));
     }
+    // What only names a loss must never keep a found backup from the plan.
+    let limit = context.clock.lenient(PROBE_TIMEOUT).saturating_sub(MARGIN);
+    let left = limit.saturating_sub(context.clock.since(&began));
     let (changed, told) = match &arguments.service {
-        Some(service) => changes::since_backup(service, found.chosen.created, context).await,
-        None => (Vec::new(), None),
+        Some(service) => changes::since_backup(service, found.chosen.created, left, context).await,
+        None => (Vec::new(), Vec::new()),
     };
     findings.extend(told);
     findings.extend(backups::judge(&found.chosen, found.backup.manifest.is_some(), &found.choice.rejected, found.now));

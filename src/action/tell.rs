@@ -49,14 +49,9 @@ pub async fn perform(arguments: &Notify, call: &Call, context: &Context) -> Resu
     if context.outside == Outside::Pretended {
         return Ok(done(&[], true));
     }
-    let news = News::of_message(
-        &context.run,
-        &call.step,
-        context.clock.now(),
-        &context.host,
-        arguments.severity,
-        &arguments.message,
-    );
+    let (at, host) = (context.clock.now(), &context.host);
+    let news = News::of_message(&context.run, &call.step, at, host, arguments.severity, &arguments.message);
+    let news = News { runbook: context.runbook.clone(), mode: context.mode, ..news };
     let posts = posts(context);
     let mut sending = JoinSet::new();
     for (place, post) in posts.iter().cloned().enumerate() {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::BufRead,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -65,7 +65,8 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     if operator {
         observers.push(simulated_operator(scene.clock.clone(), sender.clone()));
     }
-    let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone()));
+    let over: Arc<OnceLock<Exit>> = Arc::default();
+    let signals = tokio::spawn(signals(session.machine.user.clone(), sender.clone(), Arc::clone(&over)));
     let mut attendance = claim.attend(sender.clone());
     beating.end().await;
     // The token that tells who sits here may take long, and nothing waits for it.
@@ -104,6 +105,9 @@ pub async fn drive(session: &Session, claim: Arc<Claim>, beating: Beating, drive
     let driven = driven.map_err(|error| Failure::unheard(&error, &run.0));
     let driven = driven.and_then(|driven| driven.map_err(|error| Failure::of_engine(&error, &run.0)));
     if let Ok((state, _)) = &driven {
+        if state.is_over() {
+            over.get_or_init(|| exit(state, scene.clock.now()));
+        }
         print_summary(session, state, scene.clock.now(), scene.simulation.is_none());
     }
     notify::finish(session, notifier).await;
@@ -123,7 +127,7 @@ fn may_answer(session: &Session, state: &State, scene: &Scene) -> bool {
 /// The world as the actions of a run see it.
 pub fn context(scene: &Scene, state: &State, store: Store) -> Context {
     let beside = scene.context.clone().beside(others(store, Some(state.run.clone())));
-    beside.for_run(&*state.run.0, state.plan.longest_restore())
+    beside.for_plan(&*state.run.0, &state.plan)
 }
 
 /// For `lifeboat runs`; a view, without which the run goes on.
@@ -201,10 +205,15 @@ pub fn print_summary(session: &Session, state: &State, now: Timestamp, site_live
     eprint!("{}", Summary::of(state, standing, now, &session.commands(site_lives)).text(&session.machine.style()));
 }
 
-/// SIGINT or SIGTERM once: stop and detach. Twice, or when the drive has ended: leave at once; the journal is whole.
-async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
+/// SIGINT or SIGTERM once: stop and detach. Twice, or when the drive has ended: leave at once; the journal is whole. `over`: as
+/// what the run that is over ends.
+async fn signals(by: Person, directives: mpsc::Sender<Directive>, over: Arc<OnceLock<Exit>>) {
     for turn in 0.. {
         let Some(name) = next_signal().await else { return };
+        if let Some(exit) = over.get() {
+            eprintln!("\nleft before everybody was told; the run is over");
+            std::process::exit(*exit as i32);
+        }
         if turn > 0 || directives.is_closed() {
             eprintln!("\nleft at once; the journal is whole, `lifeboat resume` goes on");
             std::process::exit(Exit::Interrupted as i32);

@@ -16,7 +16,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest body that is read, unless the caller says otherwise. A blob listing of 5,000 names is below 8 MiB.
 pub const DEFAULT_MAX_BODY: usize = 16 << 20;
 
-/// Its `Debug` leaves the body out, which may hold a secret; headers that do are marked sensitive by who sets them.
+/// Its `Debug` leaves the body out, which may hold a secret; headers and URLs that do are marked by who sets them.
 #[derive(Clone)]
 pub struct HttpRequest {
     pub method: Method,
@@ -29,15 +29,18 @@ pub struct HttpRequest {
     /// Asked twice it does no more than asked once. So a connection that was used before may carry it, as every read's
     /// does: whether a request was lost with a connection does not matter then.
     pub repeatable: bool,
+    /// The URL itself is a secret.
+    pub secret_url: bool,
     /// Connect here instead of looking the URL's host up; the URL's host stays SNI and Host.
     pub connect_to: Option<SocketAddr>,
 }
 
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = if self.secret_url { "Sensitive" } else { self.url.as_str() };
         f.debug_struct("HttpRequest")
             .field("method", &self.method)
-            .field("url", &self.url.as_str())
+            .field("url", &url)
             .field("headers", &self.headers)
             .field("body_bytes", &self.body.len())
             .field("connect_to", &self.connect_to)
@@ -55,6 +58,7 @@ impl HttpRequest {
             timeout: DEFAULT_TIMEOUT,
             max_body: DEFAULT_MAX_BODY,
             repeatable: false,
+            secret_url: false,
             connect_to: None,
         }
     }

@@ -105,7 +105,7 @@ impl RealHttp {
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let failure = |error: reqwest::Error| classify(&host, &error);
-        let HttpRequest { method, mut url, mut headers, body, timeout, max_body, repeatable, connect_to } = request;
+        let HttpRequest { method, mut url, mut headers, body, timeout, max_body, repeatable, connect_to, .. } = request;
         let client = match connect_to {
             None => self.client_for(is_read(&method) || repeatable, &url),
             Some(address) => {

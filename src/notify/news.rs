@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    run::{Event, Outcome, State},
+    run::{Event, Outcome, Person, State},
     runbook::{ActionKind, Mode, StepId},
     schedule::{Occurrence, Told},
     site::Occasion,
@@ -148,7 +148,7 @@ impl News {
         }
     }
 
-    /// What a step of a runbook wants to be told.
+    /// What a step of a runbook wants to be told. Its runbook and mode are for whoever knows them.
     pub fn of_message(run: &str, step: &StepId, at: Timestamp, host: &str, severity: Severity, message: &str) -> Self {
         Self {
             id: format!("{run}/{step}"),
@@ -205,6 +205,12 @@ fn short(text: &str) -> String {
     format!("{}…", &line[..end])
 }
 
+/// What an operating system says of a user, nobody has checked.
+fn named(by: &Person) -> String {
+    let unverified = if by.verified || by.simulated { "" } else { " (unverified)" };
+    format!("{}{unverified}", by.shown())
+}
+
 fn status(state: &State) -> String {
     format!("lifeboat status {}", state.run)
 }
@@ -216,21 +222,19 @@ fn of_run(event: &Event, state: &State) -> Option<Said> {
         Event::DriverAttached { by, take_over: Some(take_over), .. } => said(
             Occasion::TakenOver,
             Severity::Warning,
-            format!("{} took it over from {}: {}", by.shown(), take_over.from.shown(), take_over.reason),
+            format!("{} took it over from {}: {}", named(by), named(&take_over.from), take_over.reason),
         ),
         Event::DriverAttached { generation: 1, by, .. } => {
-            said(Occasion::Started, Severity::Info, format!("{} started it", by.shown()))
+            said(Occasion::Started, Severity::Info, format!("{} started it", named(by)))
         }
         Event::DriverAttached { by, .. } => {
-            said(Occasion::Resumed, Severity::Info, format!("{} goes on with it", by.shown()))
+            said(Occasion::Resumed, Severity::Info, format!("{} goes on with it", named(by)))
         }
         Event::Paused { by, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            said(Occasion::Paused, Severity::Warning, format!("{} paused it{why}", by.shown()))
+            said(Occasion::Paused, Severity::Warning, format!("{} paused it{why}", named(by)))
         }
-        Event::PauseLifted { by } => {
-            said(Occasion::Resumed, Severity::Info, format!("{} lifted the pause", by.shown()))
-        }
+        Event::PauseLifted { by } => said(Occasion::Resumed, Severity::Info, format!("{} lifted the pause", named(by))),
         Event::RunStopped { outcome, reason } => {
             let (severity, what) = ending(*outcome);
             said(Occasion::Finished, severity, format!("{what}: {reason}"))
@@ -288,7 +292,7 @@ fn of_step(event: &Event, state: &State) -> Option<Said> {
             said(Occasion::InDoubt, Severity::Error, sentence, &error.hint)
         }
         Event::ApprovalOverridden { step, by, reason } => {
-            let sentence = format!("{} went on alone with step {step}: {reason}", by.shown());
+            let sentence = format!("{} went on alone with step {step}: {reason}", named(by));
             said(Occasion::ApprovedAlone, Severity::Warning, sentence, "")
         }
         Event::StepStarted { .. }

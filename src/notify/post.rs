@@ -150,6 +150,7 @@ impl Post {
         let secrets = secrets(&self.receiver.form, &self.environment).map_err(Failed::ForGood)?;
         let (kind, body) = payload(&self.receiver.form, news, secrets.key.as_ref());
         let mut request = HttpRequest::new(Method::POST, secrets.url);
+        request.secret_url = true;
         request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         if let Some(token) = &secrets.token {
             request.headers.insert(header::AUTHORIZATION, bearer(token).map_err(Failed::ForGood)?);

@@ -30,15 +30,15 @@ use crate::{
         readiness::{self, Probed, Subjects},
     },
     run::StepError,
-    runbook::{ActionKind, Mode, Retry, Runbook, Scope, Step, check_arguments, span},
-    site::Site,
+    runbook::{ActionKind, Mode, OnFailure, Retry, Runbook, Scope, Step, check_arguments, span},
+    site::{Occasion, Site},
 };
 
 /// Probes that run at the same time: well below ARM's 25 reads a second (azure-facts 4).
 const PROBES_AT_ONCE: usize = 16;
 
 /// Longest that one probe may take: a lost region makes every connection run into its time limit, one after another.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,7 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
         let message = format!("no step of `{}` is run in the mode {mode}", runbook.name);
         findings.push(codes::finding("nothing-in-this-mode", message));
     }
+    findings.extend(stopped_by_silence(&steps, &site));
     let mut plan = Plan {
         format: FORMAT,
         digest: String::new(),
@@ -149,6 +150,17 @@ pub async fn make(ingredients: Ingredients<'_>, context: Arc<Context>) -> Plan {
     predict(&mut plan, &history);
     conclude(&mut plan);
     plan
+}
+
+/// A receiver may be lost with the region that is failed over.
+fn stopped_by_silence(steps: &[PlannedStep], site: &Site) -> Vec<Finding> {
+    let told = site.notify.iter().any(|receiver| receiver.on.contains(&Occasion::Message));
+    let stops = |step: &&PlannedStep| told && step.action == ActionKind::Notify && step.on_failure == OnFailure::Stop;
+    let finding = |step: &PlannedStep| Finding {
+        step: Some(step.id.clone()),
+        ..codes::finding("notify-stops-the-run", "the run stops here when one of those it tells cannot be told")
+    };
+    steps.iter().filter(stops).map(finding).collect()
 }
 
 /// The steps with what is known of them before anything was asked, as far as it names something in Azure.

@@ -204,6 +204,11 @@ pub(super) fn identity(by: &Person) -> &'static str {
     }
 }
 
+/// `bo@jump-2 (unverified)`
+pub(super) fn known(by: &Person) -> String {
+    format!("{} ({})", who(by), identity(by))
+}
+
 impl Approved {
     /// How it is known who it was.
     pub fn identity(&self) -> String {

@@ -110,13 +110,15 @@ impl Status {
         lines
     }
 
-    /// The one to type, so that it can be pasted: on lines that the shell joins; of those that cannot be broken so, the first
-    /// that fits. At most 3 lines.
+    /// The one to type, so that it can be pasted: on lines that the shell joins. Never another one in its place, which may
+    /// be to give the run up. At most 3 lines.
     fn command(&self, width: usize) -> Vec<String> {
         let commands = self.summary.next.iter().map(|advice| advice.command.as_str());
-        let mut typed = commands.filter(|command| command.starts_with("lifeboat"));
-        typed.find_map(|command| broken(command, width)).unwrap_or_else(|| {
-            vec!["  the next command is too long for this screen: `lifeboat status` shows it".to_owned()]
+        let typed = commands.into_iter().find(|command| command.starts_with("lifeboat"));
+        typed.map_or_else(Vec::new, |command| {
+            broken(command, width).unwrap_or_else(|| {
+                vec!["  the next command is too long for this screen: `lifeboat status` shows it".to_owned()]
+            })
         })
     }
 

@@ -147,7 +147,7 @@ fn decide_active(state: &State, now: Timestamp, place: usize, live: &dyn Fn(usiz
             wake(decision, *until);
         }
         StepState::InDoubt { attempt, unknown: None, .. } if attempt.intent.is_none() && !state.ends_here() => {
-            let reason = "it was interrupted before anything was sent".to_owned();
+            let reason = "it was interrupted before anything was changed".to_owned();
             decision.events.push(Event::StepSettled { step, verdict: Verdict::DidNotHappen { reason }, word: None });
         }
         StepState::Waiting { .. }

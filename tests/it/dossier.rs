@@ -91,7 +91,12 @@ fn a_resumed_run_says_who_went_on_and_what_became_of_the_doubt() {
     let outcome = dossier.outcome.as_ref().unwrap();
     assert_eq!(outcome.drives, 2);
     let gap = outcome.deviations.iter().find(|deviation| deviation.step.is_none()).unwrap();
-    assert!(gap.what.contains("nobody drove it for 9m") && gap.what.contains("bo@"), "{gap:?}");
+    assert!(
+        gap.what.contains("nobody drove it for 9m")
+            && gap.what.contains("bo@")
+            && gap.what.contains(" (unverified) went on"),
+        "{gap:?}"
+    );
     let restore = outcome.deviations.iter().find(|it| it.step.as_ref().is_some_and(|it| it.as_str() == "restore"));
     assert!(restore.unwrap().why.iter().any(|why| why.contains("nothing was sent again")), "{restore:?}");
     // The clock has no gaps: its phases are the time from the incident's beginning to the end.

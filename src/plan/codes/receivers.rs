@@ -17,4 +17,11 @@ pub(super) const CODES: &[Code] = &[
     )
     .seen_in("clean")
     .with("a `notify` step, and a site that tells nobody"),
+    warning(
+        "notify-stops-the-run",
+        "a `notify` step without `on_failure: continue`: the run stops there when somebody cannot be told",
+        "write `on_failure: continue` on the step, unless nothing may go on before everybody is told",
+    )
+    .seen_in("clean")
+    .with("a `notify` step, and a site that tells somebody"),
 ];

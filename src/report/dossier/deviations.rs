@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{said, seconds};
 use crate::{
-    report::story::person,
+    report::approvals::known,
     run::{Event, Record, State, StepState, Verdict},
     runbook::StepId,
     style::{moment, one_line, time},
@@ -52,7 +52,7 @@ pub(super) fn of(state: &State, records: &[Record], now: Timestamp) -> Vec<Devia
                 }
             }
             StepState::Skipped { reason, by } => {
-                let by = by.as_ref().map(|by| format!(" by {}", person(by))).unwrap_or_default();
+                let by = by.as_ref().map(|by| format!(" by {}", known(by))).unwrap_or_default();
                 say(format!("was skipped{by}: {}", one_line(reason)));
             }
             StepState::Failed { error } => say(format!("failed: {}", one_line(&error.message))),
@@ -92,14 +92,14 @@ fn gaps(records: &[Record]) -> Vec<Deviation> {
         };
         let taken = take_over
             .as_ref()
-            .map(|taken| format!("it was taken over from {}: {}", person(&taken.from), one_line(&taken.reason)));
+            .map(|taken| format!("it was taken over from {}: {}", known(&taken.from), one_line(&taken.reason)));
         Some(Deviation {
             step: None,
             what: format!(
                 "nobody drove it for {} until {}, when {} went on with it (drive {generation})",
                 said(gap),
                 moment(pair[1].at),
-                person(by)
+                known(by)
             ),
             why: std::iter::once(before).chain(taken).collect(),
         })
@@ -118,10 +118,10 @@ fn causes(records: &[&Record]) -> Vec<String> {
         } else if let Event::StepInDoubt { error, .. } = &record.event {
             list.push(format!("{at}: in doubt: {}", one_line(&error.message)));
         } else if let Event::StepSettled { verdict, word, .. } = &record.event {
-            let by = word.as_ref().map(|word| format!(", by the word of {}", person(&word.by))).unwrap_or_default();
+            let by = word.as_ref().map(|word| format!(", by the word of {}", known(&word.by))).unwrap_or_default();
             list.push(format!("{at}: settled{by}: {}", verdict_in_words(verdict)));
         } else if let Event::StepAdopted { by, reason, .. } = &record.event {
-            list.push(format!("{at}: done by hand and adopted by {}: {}", person(by), one_line(reason)));
+            list.push(format!("{at}: done by hand and adopted by {}: {}", known(by), one_line(reason)));
         } else if let Event::UndoFailed { error, .. } = &record.event {
             list.push(format!("{at}: undoing it failed: {}", one_line(&error.message)));
         }

@@ -105,6 +105,9 @@ pub struct Criterion {
     /// After a run: what was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+    /// The runbook's own condition left its step out: nothing of it is open.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_asked_for: bool,
     #[serde(skip)]
     of: Of,
 }
@@ -155,7 +158,7 @@ pub(super) fn schedule(plan: &Plan) -> Schedule {
 }
 
 pub(super) fn criteria(plan: &Plan) -> Vec<Criterion> {
-    let criterion = |what: String, of| Criterion { what, step: None, met: None, seen: None, of };
+    let criterion = |what: String, of| Criterion { what, step: None, met: None, seen: None, not_asked_for: false, of };
     let rto =
         plan.objectives.rto.map(|rto| criterion(format!("it ends within the RTO of {}", span::format(rto)), Of::Rto));
     let rpo = plan
@@ -204,6 +207,7 @@ pub(super) fn hold_against(criteria: &mut [Criterion], state: &State, reached: &
             Of::Rpo => objective(&reached.rpo),
             Of::Step(place) => {
                 let record = &state.steps[place];
+                criterion.not_asked_for = matches!(record.state, StepState::Skipped { by: None, .. });
                 let at = record.ended_at.map(|at| format!("{} at {}", record.state.word(), moment(at)));
                 match &record.state {
                     StepState::Succeeded { .. } => (Some(true), at),

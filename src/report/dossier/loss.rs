@@ -9,7 +9,7 @@ use super::{said, scope::changes};
 use crate::{
     plan::{
         Plan, PlannedStep,
-        changes::{Changed, since_backup},
+        changes::{Changes, since_backup},
         recovery,
     },
     run::{Outcome, State, StepState},
@@ -74,7 +74,7 @@ pub(super) fn of(plan: &Plan, arguments: &[Map<String, Value>], state: Option<&S
             "the service has it, and the backup's manifest does not",
         ));
     }
-    let changes = chosen.changes.iter().flat_map(|(step, changed)| changed.iter().map(move |one| (step, one)));
+    let changes = chosen.changes.iter().flat_map(|(step, read)| read.listed.iter().map(move |one| (step, one)));
     names.extend(changes.map(|(step, one)| LostName {
         step: step.clone(),
         kind: "changed since the backup".to_owned(),
@@ -115,7 +115,9 @@ struct Chosen {
     /// The run chose it; else the plan foresaw it.
     in_run: bool,
     /// By the activity log: step that read it, and what was changed after the backup. None: nobody could read it.
-    changes: Option<(StepId, Vec<Changed>)>,
+    changes: Option<(StepId, Changes)>,
+    /// When the backup was made from which on the log was read, where the run chose an older one.
+    read_from: Option<Timestamp>,
 }
 
 impl Chosen {
@@ -125,15 +127,14 @@ impl Chosen {
             let outputs = outputs(plan, state, place).clone();
             let began = state.filter(|state| matches!(state.steps[place].state, StepState::Succeeded { .. }));
             let at = began.map_or(plan.made_at, |state| state.created_at);
-            let created = outputs.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            let created = created(&outputs);
+            let read_from = self::created(&step.probe.outputs).filter(|from| created.is_some_and(|at| at < *from));
             let age_s = recovery::backup_age(&outputs, at).map(|age| age.as_secs());
-            let after = |changed: &Changed| created.is_none_or(|created: Timestamp| changed.at > created);
+            let after = |read: Changes| if let Some(created) = created { read.after(created) } else { read };
             // What is changed before a run takes a backup of its own is in that.
             let old = plan.steps.iter().all(|step| step.action != ActionKind::Backup);
-            let changes = since_backup(step)
-                .filter(|_| old)
-                .map(|changes| (step.id.clone(), changes.into_iter().filter(after).collect::<Vec<_>>()));
-            Self { outputs, created, age_s, in_run: began.is_some(), changes }
+            let changes = since_backup(step).filter(|_| old).map(|read| (step.id.clone(), after(read)));
+            Self { outputs, created, age_s, in_run: began.is_some(), changes, read_from }
         });
         chosen.max_by_key(|chosen| chosen.age_s).unwrap_or_default()
     }
@@ -245,21 +246,51 @@ fn sentences(plan: &Plan, chosen: &Chosen, compared: Option<String>) -> Vec<Stri
         _ if takes_one.is_some() => {
             "What is changed after that backup stands in the activity log, which the command below asks".to_owned()
         }
-        Some((_, changed)) if changed.is_empty() => format!(
-            "When the plan was made, the activity log named no change after it. {LOG_LACKS}; the command below asks it again"
-        ),
-        Some((step, changed)) => format!(
-            "When the plan was made, the activity log named {} changed after it (step {step}), listed below. {LOG_LACKS}",
-            match changed.len() {
-                1 => "one thing that was".to_owned(),
-                many => format!("{many} things that were"),
-            }
-        ),
-        None => "The activity log was not read: it could not be, or `service` of backup.find-latest does not say of which \
+        Some((step, read)) => logged(step, read, chosen),
+        None => {
+            "The activity log was not read: it could not be, or `service` of backup.find-latest does not say of which \
                  service. It names every change for 90 days, also while the region is lost; the command below asks it"
-            .to_owned(),
+                .to_owned()
+        }
     });
     says
+}
+
+/// What the activity log named, and what of it nobody has read.
+fn logged(step: &StepId, read: &Changes, chosen: &Chosen) -> String {
+    let after = match chosen.read_from {
+        None => "it".to_owned(),
+        Some(from) => format!("{}, when the backup was made that the plan foresaw", moment(from)),
+    };
+    let (many, listed) = (read.count, read.listed.len());
+    let named = match many {
+        0 => format!("no change after {after}"),
+        1 => format!("one thing that was changed after {after} (step {step}), listed below"),
+        _ if many > listed => {
+            format!("{many} things that were changed after {after} (step {step}); the newest {listed} are listed below")
+        }
+        _ => format!("{many} things that were changed after {after} (step {step}), listed below"),
+    };
+    let mut says = format!("When the plan was made, the activity log named {named}");
+    match read.unread {
+        0 => {}
+        1 => says.push_str(". One entry of it could not be read"),
+        unread => says = format!("{says}. {unread} entries of it could not be read"),
+    }
+    says = format!("{says}. {LOG_LACKS}");
+    if let Some((from, to)) = chosen.created.zip(chosen.read_from) {
+        let (from, to) = (moment(from), moment(to));
+        says = format!("{says}. The run chose an older backup: what was changed between {from} and {to} was not read");
+    }
+    if many == 0 || many > listed || chosen.read_from.is_some() {
+        says.push_str("; the command below asks it again");
+    }
+    says
+}
+
+/// When the backup was made, in outputs of the step that found it.
+fn created(outputs: &Map<String, Value>) -> Option<Timestamp> {
+    outputs.get("created")?.as_str()?.parse().ok()
 }
 
 /// Outputs of a step: as it gave them in the run, else as the plan foretold them.

@@ -1,6 +1,9 @@
 //! `apim.verify-standby` and `backup.find-latest`.
 
-use lifeboat::{run::Disposition, sim::Fault};
+use lifeboat::{
+    run::Disposition,
+    sim::{Act, Fault},
+};
 
 use super::*;
 
@@ -184,4 +187,36 @@ async fn a_backup_must_outlive_the_restore() {
     stage.perform(FIND, arguments.clone()).await.0.unwrap();
     arguments["restore_timeout"] = json!("4h");
     stage.perform(FIND, arguments).await.0.unwrap_err();
+}
+
+fn find_of_service() -> Value {
+    let mut arguments = find();
+    arguments["service"] = json!(active());
+    arguments
+}
+
+/// What a proxy may answer: nothing about changes, with the status of an answer.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_list_is_not_taken_for_no_change() {
+    let stage = Stage::with([Fault::status(200, "None").on("GET", "/eventtypes/")]);
+    let probe = stage.probe(FIND, find_of_service()).await.unwrap();
+    assert!(probe.facts.iter().all(|fact| !fact.name.starts_with("changes.")), "{:?}", probe.facts);
+    let unread = probe.findings.iter().find(|finding| finding.code == "changes-unread").unwrap();
+    assert!(unread.message.contains("holds no list"), "{}", unread.message);
+}
+
+/// Whoever plans a failover waits some seconds for it, and the probe never longer than it may take.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_does_not_answer_keeps_no_backup_from_the_plan() {
+    let hangs = |on: &str, seconds: u64| Fault::new(Act::Hang(Duration::from_secs(seconds))).on("GET", on);
+    for (slow, most) in [(Vec::new(), 10), (vec![hangs("comp=list", 200).times(2), hangs(".manifest.json", 54)], 180)] {
+        let is_slow = !slow.is_empty();
+        let stage = Stage::with(slow.into_iter().chain([hangs("/eventtypes/", 300)]));
+        let begin = stage.context.clock.moment();
+        let probe = stage.probe(FIND, find_of_service()).await.unwrap();
+        let took = stage.context.clock.since(&begin).as_secs();
+        assert!(took < most && (took > 170) == is_slow, "{took} s");
+        assert_eq!(fact(&probe, "backup.name"), &probe.outputs["name"]);
+        assert!(probe.findings.iter().any(|finding| finding.code == "changes-unread"), "{:?}", probe.findings);
+    }
 }

@@ -1,6 +1,6 @@
 //! `notify`: a message of the runbook, to receivers that listen on real sockets.
 
-use lifeboat::{azure::Environment, net::Http, run::Disposition, site::Site};
+use lifeboat::{azure::Environment, net::Http, run::Disposition, runbook::Mode, site::Site};
 
 use super::*;
 use crate::{
@@ -21,6 +21,7 @@ fn telling(entries: &[String], base: &str) -> Stage {
     let context = Context::simulated(world.clone(), site, clock, std::env::temp_dir()).unwrap();
     let http: Http = transport(&[], Vec::new());
     let context = Context { http, environment: environment(base), host: "jump-1".to_owned(), ..context };
+    let context = Context { runbook: "apim-failover".to_owned(), mode: Some(Mode::Drill), ..context };
     Stage { world, context: context.for_run("run-1", Duration::ZERO) }
 }
 
@@ -63,6 +64,9 @@ async fn everybody_who_takes_messages_is_told_once_and_nobody_else() {
     assert_eq!((&event["type"], &event["id"]), (&json!("lifeboat.message"), &json!("run-1/step")));
     let data = &event["data"];
     assert_eq!([&data["run"], &data["step"], &data["severity"], &data["host"]], ["run-1", "step", "warning", "jump-1"]);
+    // A rehearsal is told as one, to everybody.
+    assert_eq!([&data["runbook"], &data["mode"]], ["apim-failover", "drill"]);
+    assert!(seen.iter().all(|seen| seen.body.contains("apim-failover (drill), run run-1")), "{seen:?}");
 }
 
 #[tokio::test]

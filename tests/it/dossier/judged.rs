@@ -113,6 +113,32 @@ fn every_rule_of_a_run_holds_where_it_should() {
     assert_eq!(judged.collect::<Vec<_>>(), wanted);
 }
 
+/// What the runbook's own condition leaves out is asked of nobody; what a person leaves out is a decision.
+#[test]
+fn a_criterion_of_a_step_that_was_left_out_is_open_only_where_a_person_did_it() {
+    let without = |by: Option<lifeboat::run::Person>| {
+        tape(fixture::plan(), |tape| {
+            tape.until_flipped();
+            if by.is_some() {
+                tape.after(900).fail("propagated", fixture::expired(), None);
+            }
+            tape.events.retain(|(_, event)| {
+                by.is_some() || !matches!(event, Event::StepStarted { step, .. } if step.as_str() == "propagated")
+            });
+            let (step, reason) = (StepId::new("propagated"), "`when: false` is false".to_owned());
+            tape.add(Event::StepSkipped { step, reason, by });
+            tape.stop(Outcome::Succeeded, "every step is done");
+        })
+    };
+    let judged = |run: &Dossier| {
+        let of = run.criteria.iter().find(|one| one.step.as_ref().is_some_and(|it| it.as_str() == "propagated"));
+        let of = of.unwrap();
+        (run.judged.light, of.met, of.not_asked_for, run.markdown().contains("| not asked for |"))
+    };
+    assert_eq!(judged(&without(None)), (Light::Green, None, true, true));
+    assert_eq!(judged(&without(Some(fixture::dana()))), (Light::Amber, None, false, false));
+}
+
 #[test]
 fn a_run_that_recovered_although_a_step_failed_is_not_green_and_no_plain_success() {
     let run = tolerated();

@@ -128,9 +128,56 @@ fn what_the_activity_log_names_is_named_and_what_it_could_not_is_not_called_noth
     assert_eq!((loss.names.len(), named.name.as_str()), (1, "apis/orders"));
     assert_eq!(named.says, "write by ann@contoso.com, 2026-11-23 12:00:00Z");
 
+    // More than a plan keeps.
+    let mut many = plan.clone();
+    let search = many.steps.iter_mut().find(|step| step.action == ActionKind::FindLatest).unwrap();
+    let fact = |name: &str, value: u64| Fact { name: name.to_owned(), ..log(json!(value)) };
+    search.probe.facts.retain(|fact| fact.name != "changes.since_backup");
+    search.probe.facts.push(log(json!([changed("2026-11-23T12:00:00Z"), changed("2026-11-23T11:00:00Z")])));
+    search.probe.facts.extend([fact("changes.count", 1000), fact("changes.unread", 3)]);
+    let says = said(&many);
+    assert!(
+        says.contains("named 1000 things that were changed after it") && says.contains("the newest 2 are"),
+        "{says}"
+    );
+    assert!(says.contains("3 entries of it could not be read"), "{says}");
+
     // A run that takes a backup of its own loses none of it.
     let mut own = plan.clone();
     own.steps[0].action = ActionKind::Backup;
     let loss = Dossier::before(&own, &Beside::default()).loss;
     assert!(loss.names.is_empty() && loss.says.join("\n").contains("after that backup stands in the activity log"));
+}
+
+/// The newest backup was gone when the run looked.
+#[test]
+fn what_nobody_read_before_the_backup_that_was_planned_with_is_not_called_nothing() {
+    let mut plan = fixture::plan();
+    let made_at = plan.made_at;
+    let search = plan.steps.iter_mut().find(|step| step.action == ActionKind::FindLatest).unwrap();
+    search.probe.facts.push(Fact {
+        name: "changes.since_backup".to_owned(),
+        value: json!([]),
+        source: "GET https://management.azure.com/".to_owned(),
+        observed_at: made_at,
+        volatile: true,
+    });
+    let chose = |at: &str| {
+        let mut tape = Tape::of(plan.clone());
+        tape.until_succeeded();
+        for (_, event) in &mut tape.events {
+            if let Event::StepSucceeded { step, outputs, .. } = event
+                && step.as_str() == "find-backup"
+            {
+                outputs.insert("created".to_owned(), json!(at));
+            }
+        }
+        after(&tape).loss.says.join("\n")
+    };
+    let older = chose("2026-11-22T09:00:05Z");
+    assert!(older.contains("no change after 2026-11-23 09:00:00Z, when the backup was made"), "{older}");
+    assert!(older.contains("between 2026-11-22 09:00:05Z and 2026-11-23 09:00:00Z was not read"), "{older}");
+    assert!(!older.contains("named no change after it"), "{older}");
+    let younger = chose("2026-11-23T13:00:05Z");
+    assert!(younger.contains("named no change after it") && !younger.contains("was not read"), "{younger}");
 }

@@ -1,14 +1,17 @@
 //! The real program: a drill that tells everybody, a schedule, and `lifeboat notify`.
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::Command,
+};
 
 use serde_json::Value;
 
 use super::SECRET;
 use crate::{
     harness::FLAGSHIP,
-    net::server::{Server, answer},
-    process::{SPEED, Simulator, output, text},
+    net::server::{Reaction, Server, answer},
+    process::{SPEED, Simulator, Watchdog, output, text},
 };
 
 const KINDS: [&str; 4] = ["webhook", "slack", "teams", "pagerduty"];
@@ -50,9 +53,9 @@ async fn a_drill_tells_everybody_and_shows_no_secret() {
         .arg("--site")
         .arg(simulator.path("site.yaml"))
         .args(["--log", "lifeboat=trace,reqwest=trace,hyper_util=trace"]);
-    let output = output(with_secrets(&mut drill, &server));
-    let shown = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let ended = output(with_secrets(&mut drill, &server));
+    let shown = text(&ended);
+    assert_eq!(ended.status.code(), Some(0), "{shown}");
     let types: Vec<Value> = bodies(&server, "webhook").into_iter().map(|body| body["type"].clone()).collect();
     assert_eq!(types, ["lifeboat.started", "lifeboat.finished"]);
     assert_eq!((bodies(&server, "slack").len(), bodies(&server, "teams").len()), (2, 2));
@@ -61,12 +64,11 @@ async fn a_drill_tells_everybody_and_shows_no_secret() {
     assert_eq!((&closed[0]["event_action"], &closed[0]["dedup_key"]), (&"resolve".into(), &"told".into()));
     assert!(shown.contains("notification 5 (slack): 2 of 2 could not be delivered: its URL is not in the environment"));
     assert!(!shown.contains(SECRET), "a secret is shown");
-    let journal = output_of(&simulator, &["report", "told", "--format", "json"]);
-    assert!(!journal.contains(SECRET) && journal.contains("told"), "{journal}");
-}
-
-fn output_of(simulator: &Simulator, arguments: &[&str]) -> String {
-    text(&output(&mut simulator.lifeboat(arguments)))
+    let report = output(&mut simulator.lifeboat(&["report", "told", "--format", "json"]));
+    assert!(!text(&report).contains(SECRET), "a secret is in the journal");
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let reason = report["outcome"]["reason"].as_str().unwrap();
+    assert!(report["cover"]["run"] == "told" && reason.starts_with("every step is done"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -118,6 +120,30 @@ async fn a_schedule_tells_which_job_ended_badly() {
     }
 }
 
+/// Whoever does not want to wait for a receiver that hangs leaves as the run has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signal_after_the_end_makes_no_success_an_interruption() {
+    let server = Server::script(vec![Reaction::Hang]).await;
+    let simulator = Simulator::start(SPEED, None);
+    tell(&simulator, ", { kind: slack, url: { env: URL_slack }, deadline: 10m }");
+    let path = simulator.path("short.yaml");
+    std::fs::write(&path, "version: 1\nname: short\nsteps:\n- { id: pause, do: { wait: { duration: 1s } } }\n")
+        .unwrap();
+    let path = path.display().to_string();
+    let mut run = simulator.lifeboat(&["run", &path, "--mode", "planned", "--yes", "--run-id", "short"]);
+    run.arg("--site").arg(simulator.path("site.yaml"));
+    let mut child = with_secrets(&mut run, &server).spawn().unwrap();
+    let _watchdog = Watchdog::over(&child);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // The summary: nothing is left but to tell people.
+    assert!(said.any(|line| line.contains("lifeboat verify short")), "no summary");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = said.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("the run is over")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("resume")), "{rest:?}");
+}
+
 /// A runbook that tells people: nothing in a dry run; and a receiver that refuses stops it, unless it says otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_runbook_tells_its_message_and_says_what_comes_of_a_failure() {
@@ -134,7 +160,11 @@ async fn a_runbook_tells_its_message_and_says_what_comes_of_a_failure() {
     };
     let messages = || {
         let bodies = bodies(&server, "webhook").into_iter().filter(|body| body["type"] == "lifeboat.message");
-        bodies.map(|body| body["data"]["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let told = |body: Value| {
+            assert_eq!([&body["data"]["mode"], &body["data"]["runbook"]], [&"planned".into(), &body["data"]["run"]]);
+            body["data"]["message"].as_str().unwrap().to_owned()
+        };
+        bodies.map(told).collect::<Vec<_>>()
     };
     let begins = "- { id: begins, do: { notify: { message: \"${{ mode }} begins\" } } }\n";
     let dry = run("dry", begins, &["--dry-run"]);

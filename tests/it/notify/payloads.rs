@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use lifeboat::{
+    net::HttpRequest,
     notify::{News, Severity, payload},
     run::{Event, State},
     schedule::{Occurrence, Told},
@@ -66,6 +67,7 @@ fn missed() -> Told {
 fn a_good_run_tells_its_beginning_its_question_and_its_end() {
     let news = told("{}");
     assert_eq!(occasions(&news), ["started", "waiting-for-approval", "finished"]);
+    assert_eq!(news[0].sentence, "ann (unverified) started it");
     assert_eq!(news[1].next, "lifeboat approve test-run approve");
     let end = news.last().unwrap();
     assert!(end.ended_well && end.severity == Severity::Info, "{end:?}");
@@ -113,6 +115,14 @@ fn a_webhook_gets_a_cloud_event() {
         }
         assert_eq!(event["data"]["message"], news.sentence);
     }
+}
+
+#[test]
+fn a_request_whose_url_is_a_secret_does_not_show_it() {
+    let url = url::Url::parse("https://hooks.example.com/services/hunter2").unwrap();
+    let request = HttpRequest { secret_url: true, ..HttpRequest::new(http::Method::POST, url) };
+    let shown = format!("{request:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("example.com"), "{shown}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lifeboat::{
     azure::Environment,
     plan,
     runbook::{Mode, bind},
-    site::{Credential, Form, Location, Receiver, Rehearsal, SecretReference, Site, StateCredential},
+    site::{Credential, Form, Location, Occasion, Receiver, Rehearsal, SecretReference, Site, StateCredential},
 };
 
 use super::*;
@@ -89,7 +89,7 @@ fn runbook(row: &Code) -> String {
         "program-not-found" => {
             ("steps:\n", "steps:\n  - id: page\n    do: { command: { argv: [no-such-program-here] } }\n".to_owned())
         }
-        "notify-nobody" => ("steps:\n", "steps:\n  - id: say\n    do: { notify: { message: it begins } }\n".to_owned()),
+        "notify-nobody" | "notify-stops-the-run" => ("steps:\n", "steps:\n  - id: say\n    do: { notify: { message: it begins } }\n".to_owned()),
         "rto-predicted-missed" => ("rto: 75m", "rto: 20m".to_owned()),
         code => {
             let Some(step) = super::switches::step(code) else { return text };
@@ -126,7 +126,7 @@ async fn plan_of(row: &Code) -> Plan {
             };
             return before(&stage, plan::History { leftovers: vec![left], ..plan::History::none() }).await;
         }
-        "notify-secret-missing" => return with_receivers(&stage).await,
+        "notify-secret-missing" | "notify-stops-the-run" => return with_receivers(&stage).await,
         "record-apex" => return with_record(&stage, "@").await,
         code if code.starts_with("state-") => return with_state(&stage, code).await,
         _ => {}
@@ -175,7 +175,7 @@ async fn without_a_token(stage: &Stage) -> Plan {
 async fn with_receivers(stage: &Stage) -> Plan {
     let slack = |name: &str| Receiver {
         form: Form::Slack { url: SecretReference::Env(name.to_owned()) },
-        on: BTreeSet::new(),
+        on: [Occasion::Message].into(),
         deadline: Duration::from_secs(30),
     };
     let site = Site { notify: vec![slack("SET"), slack("NOT_SET")], ..stage.world.site() };

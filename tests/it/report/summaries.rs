@@ -329,6 +329,12 @@ fn the_brief_status_cuts_no_command_and_hides_no_doubt() {
     let joined = |text: &str| text[text.find("  $ ").unwrap() + 4..].replace(" \\\n     ", "").trim_end().to_owned();
     assert_eq!(joined(&status.brief(&style(80))), command);
 
+    // One that fits on no line is told of; none that may be quite another takes its place.
+    let mut unfit = self::status(&tape, Some(true));
+    unfit.summary.next[0].command = format!("lifeboat approve {} 'a \\ b'", "a".repeat(200));
+    let text = unfit.brief(&style(80));
+    assert!(text.contains("too long for this screen") && !text.contains("  $ "), "{text}");
+
     let truth = status.summary.world.truths[0].clone();
     status.summary.world.truths = vec![truth.clone(); 6];
     status.summary.world.truths[5].certain = false;

@@ -154,6 +154,7 @@ pub(super) fn criteria(dossier: &Dossier) -> Option<Section> {
             (false, _) => ("judged after the run", Tone::Plain),
             (true, Some(true)) => ("met", Tone::Good),
             (true, Some(false)) => ("not met", Tone::Bad),
+            (true, None) if criterion.not_asked_for => ("not asked for", Tone::Plain),
             (true, None) => ("not reached, or not known", Tone::Careful),
         };
         vec![
@@ -179,7 +180,9 @@ pub(super) fn happened(dossier: &Dossier) -> Option<Section> {
         &["at", "step", "what", "record"],
         rows.collect(),
     )?;
-    section("happened", "What happened", vec![block])
+    let people = "People are named as the operating system of their machine names them, which nobody has checked; who is known \
+                  by an account or a key stands where it is said what they decided.";
+    section("happened", "What happened", vec![Block::text(people), block])
 }
 
 pub(super) fn requests(dossier: &Dossier) -> Option<Section> {
