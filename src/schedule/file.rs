@@ -6,7 +6,7 @@ use std::{
 };
 
 use croner::{Cron, parser::CronParser};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::runbook::{
     Mode, Problems,
@@ -50,6 +50,16 @@ const LONGEST_ID: usize = 40;
 /// A window that nobody names: long enough for a machine that is being patched.
 const WINDOW: Duration = Duration::from_hours(1);
 
+/// Times are looked at from here on, for the shortest between two: a leap year's beginning, so that the same file is always
+/// right or always wrong.
+const FROM: Timestamp = Timestamp::constant(1_704_067_200, 0);
+
+/// For so long: a 29 February comes in it, and is left out.
+const YEARS: i64 = 5;
+
+/// And so many: of what comes more often than daily, a summer time's beginning and end.
+const MOST_LOOKED_AT: usize = 8_000;
+
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub seed: i64,
@@ -63,7 +73,7 @@ pub struct Job {
     pub cron: Cron,
     pub zone: TimeZone,
     pub window: Duration,
-    /// Shorter than the window.
+    /// Shorter than the window, and than the shortest time between two occurrences.
     pub jitter: Duration,
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
@@ -154,6 +164,10 @@ fn job(node: &Node<'_>, notebook: &mut Notebook) -> Option<Job> {
         && jitter >= window
     {
         notebook.add(node.span, mistake::jitter_beyond_window(jitter, window));
+    } else if let (Some(cron), Some(zone), Some(jitter), Some(node)) = (&cron, &zone, jitter, fields.get("jitter"))
+        && let Some(apart) = closer_than(cron, zone, jitter)
+    {
+        notebook.add(node.span, mistake::jitter_beyond_interval(jitter, apart));
     }
     let mut moment = |name| fields.get(name).map(|node| timestamp(node, notebook));
     let (from, until) = (moment("from"), moment("until"));
@@ -192,6 +206,23 @@ fn cron(node: &Node<'_>, notebook: &mut Notebook) -> Option<Cron> {
     let text = fields::plain_text(node, "`cron`", notebook)?;
     let parser = CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build();
     parser.parse(text).map_err(|error| notebook.add(node.span, mistake::bad_cron(text, &error.to_string()))).ok()
+}
+
+/// How far apart two occurrences are that a jitter could put in another order: the later one would hide the earlier one.
+fn closer_than(cron: &Cron, zone: &TimeZone, jitter: Duration) -> Option<Duration> {
+    if jitter.is_zero() {
+        return None;
+    }
+    let ends = FROM + SignedDuration::from_hours(24 * 366 * YEARS);
+    let all = cron.iter_after(FROM.to_zoned(zone.clone())).map(|at| at.timestamp());
+    let mut last = None;
+    for at in all.take_while(|at| *at < ends).take(MOST_LOOKED_AT) {
+        let apart = last.replace(at).and_then(|last| Duration::try_from(at.duration_since(last)).ok());
+        if let Some(apart) = apart.filter(|apart| *apart <= jitter) {
+            return Some(apart);
+        }
+    }
+    None
 }
 
 fn zone(node: &Node<'_>, notebook: &mut Notebook) -> Option<TimeZone> {

@@ -349,6 +349,15 @@ fn schedule_cases() -> Vec<(Code, &'static str)> {
         (Code::BadCron, "cron: ▸0 0 3 * * *, do: { readiness: { runbook: r } }"),
         (Code::BadTimeZone, "cron: 0 3 * * *, time_zone: ▸Europe/Berln, do: { readiness: { runbook: r } }"),
         (Code::JitterBeyondWindow, "cron: 0 3 * * *, window: 5m, jitter: ▸5m, do: { readiness: { runbook: r } }"),
+        (
+            Code::JitterBeyondInterval,
+            "cron: \"*/10 * * * *\", window: 1h, jitter: ▸10m, do: { readiness: { runbook: r } }",
+        ),
+        // Two hours apart but on one day of the year.
+        (
+            Code::JitterBeyondInterval,
+            "cron: 0 */2 * * *, time_zone: Europe/Berlin, window: 2h, jitter: ▸90m, do: { readiness: { runbook: r } }",
+        ),
         (Code::BadTimestamp, "cron: 0 3 * * *, until: ▸tomorrow, do: { readiness: { runbook: r } }"),
         (Code::UnknownValue, "cron: 0 3 * * *, catch_up: ▸all, do: { readiness: { runbook: r } }"),
         (Code::UnknownValue, "cron: 0 3 * * *, do: { ▸failover: { runbook: r } }"),

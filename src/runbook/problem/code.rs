@@ -96,5 +96,6 @@ codes! {
     BadCron = "bad-cron",
     BadTimeZone = "bad-time-zone",
     JitterBeyondWindow = "jitter-beyond-window",
+    JitterBeyondInterval = "jitter-beyond-interval",
     DuplicateJob = "duplicate-job",
 }

@@ -515,6 +515,19 @@ pub fn jitter_beyond_window(jitter: Duration, window: Duration) -> Problem {
     )
 }
 
+pub fn jitter_beyond_interval(jitter: Duration, apart: Duration) -> Problem {
+    let message = format!(
+        "the jitter {} is not shorter than the {} between two times of the cron expression",
+        span::format(jitter),
+        span::format(apart)
+    );
+    Problem::new(
+        Code::JitterBeyondInterval,
+        message,
+        "a later one could start before an earlier one: make the jitter shorter, or the job rarer",
+    )
+}
+
 pub fn duplicate_job(id: &str, first_line: u32) -> Problem {
     let message = format!("job {} is there already, in line {first_line}", quote(id));
     Problem::new(Code::DuplicateJob, message, "give every job its own id: runs and claims are named after it")
