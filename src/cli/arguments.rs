@@ -80,6 +80,9 @@ pub enum Verb {
         /// With --take-over: why, for the record
         #[arg(long, value_name = "TEXT", requires = "take_over")]
         reason: Option<String>,
+        /// Leave a run alone that somebody has paused: for what goes on with it by itself
+        #[arg(long, hide = true, conflicts_with = "take_over")]
+        unless_paused: bool,
     },
     /// End a run; say what is left behind
     Abort(AbortArguments),

@@ -215,21 +215,26 @@ async fn signals(by: Person, directives: mpsc::Sender<Directive>) {
     }
 }
 
+/// Name of a signal that asks this process to stop. None: none can be heard.
+pub(super) type Signal = Option<&'static str>;
+
+/// The next one since this call, whenever it is awaited.
 #[cfg(unix)]
-pub(super) async fn next_signal() -> Option<&'static str> {
+pub(super) fn next_signal() -> impl Future<Output = Signal> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
-    let mut terminate = signal(SignalKind::terminate()).ok()?;
-    let mut hangup = signal(SignalKind::hangup()).ok()?;
-    tokio::select! {
-        _ = interrupt.recv() => Some("SIGINT"),
-        _ = terminate.recv() => Some("SIGTERM"),
-        _ = hangup.recv() => Some("SIGHUP"),
+    let heard = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    async move {
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = heard else { return None };
+        tokio::select! {
+            _ = interrupt.recv() => Some("SIGINT"),
+            _ = terminate.recv() => Some("SIGTERM"),
+            _ = hangup.recv() => Some("SIGHUP"),
+        }
     }
 }
 
 #[cfg(not(unix))]
-pub(super) async fn next_signal() -> Option<&'static str> {
+pub(super) async fn next_signal() -> Signal {
     tokio::signal::ctrl_c().await.ok().map(|()| "Ctrl-C")
 }
 
@@ -276,4 +281,19 @@ fn ask_at_terminal(asked: Asked, by: Person, directives: mpsc::Sender<Directive>
             }
         }
     });
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// It comes while something else is waited for.
+    #[tokio::test]
+    async fn a_signal_is_heard_from_the_call_on_and_not_only_while_it_is_awaited() {
+        let signal = next_signal();
+        kill_process(getpid(), Signal::HUP).unwrap();
+        assert_eq!(signal.await, Some("SIGHUP"));
+    }
 }

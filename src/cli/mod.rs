@@ -129,9 +129,9 @@ fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Run(arguments) => runtime()?.block_on(run::run(session, arguments)),
         Verb::Drill(arguments) => runtime()?.block_on(run::drill(session, arguments)),
         Verb::Drills(arguments) => runtime()?.block_on(drills::drills(session, arguments)),
-        Verb::Resume { run, consent, take_over, reason } => {
+        Verb::Resume { run, consent, take_over, reason, unless_paused } => {
             let reason = reason.as_deref().filter(|_| take_over);
-            runtime()?.block_on(run::resume(session, &run, consent.yes, reason))
+            runtime()?.block_on(run::resume(session, &run, consent.yes, reason, unless_paused))
         }
         Verb::Abort(arguments) => runtime()?.block_on(people::abort(session, arguments)),
         Verb::Approve(arguments) => runtime()?.block_on(approve::approve(session, arguments)),

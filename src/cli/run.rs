@@ -129,12 +129,20 @@ fn simulated_in(place: &str) -> Failure {
 }
 
 /// Goes on with a run. Nothing is needed but its journal. `take_over`: why, from a process that may still live.
-pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&str>) -> Result<Exit, Failure> {
+/// `unless_paused`: lifts nobody's pause.
+pub async fn resume(
+    session: &Session,
+    run: &str,
+    yes: bool,
+    take_over: Option<&str>,
+    unless_paused: bool,
+) -> Result<Exit, Failure> {
     let reason = take_over.map(|reason| super::reason(reason, "--reason")).transpose()?;
     let store = world::store(session, None)?;
     let kept = store.open(run).await?;
     // Whoever drives a paused run is only told to go on.
     if reason.is_none()
+        && !unless_paused
         && let Some(exit) = people::lift(session, &kept).await?
     {
         return Ok(exit);
@@ -156,6 +164,12 @@ pub async fn resume(session: &Session, run: &str, yes: bool, take_over: Option<&
                 return Err(Failure::refused(
                     format!("run `{run}` is over"),
                     format!("`lifeboat status {run}` shows how it ended; start a new run"),
+                ));
+            }
+            if let Some(hold) = state.hold.as_ref().filter(|_| unless_paused) {
+                return Err(Failure::refused(
+                    format!("{} has paused run `{run}`", hold.by.shown()),
+                    format!("`lifeboat resume {run}` lifts the pause"),
                 ));
             }
             let scene = world::reopen(session, &state.plan, &kept).await?;

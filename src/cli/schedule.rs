@@ -6,7 +6,13 @@ use std::{path::PathBuf, process::Stdio};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Exit, Failure, Session, check, drive::next_signal, notify, print, runs::standing, world};
+use super::{
+    Exit, Failure, Session, check,
+    drive::{Signal, next_signal},
+    notify, print,
+    runs::standing,
+    world,
+};
 use crate::{
     action,
     clock::Clock,
@@ -55,10 +61,12 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
     let launch = Launch {
         start: |job: Job, occurrence, how| {
             let words = words(&job, occurrence, how, &options);
+            // From here on: who stops this process stops it too, even before it has begun.
+            let signal = next_signal();
             async move {
                 // Somebody may have edited it since. What goes on needs nothing but its journal.
                 match if how == How::Anew { look(&job) } else { Ok(()) } {
-                    Ok(()) => start(&job.id, words, json).await,
+                    Ok(()) => start(&job.id, words, json, signal).await,
                     Err(failure) => {
                         eprint!("{}: {}", job.id, failure.render(false));
                         failure.exit as i32
@@ -78,9 +86,9 @@ pub async fn schedule(session: &Session, arguments: ScheduleArguments) -> Result
             notifier.tell(&news);
         }
     };
-    let clock = Clock::Wall;
+    let (clock, stop) = (Clock::Wall, stopped());
     let by = session.machine.holder(clock.now());
-    schedule::keep((&schedule, &store, &clock), &by, &launch, arguments.once, stopped(), &mut tell).await;
+    schedule::keep((&schedule, &store, &clock), &by, &launch, arguments.once, stop, &mut tell).await;
     tokio::select! {
         () = notify::finish(session, notifier) => {}
         // Somebody does not want to wait for it.
@@ -203,7 +211,7 @@ fn words(job: &Job, occurrence: Occurrence, how: How, options: &[String]) -> Vec
             ["drill", &file, "--yes", "--run-id", &run].into_iter().chain(excluded).collect()
         }
         (Work::Backup { .. }, How::Anew) => vec!["run", &file, "--mode", "planned", "--yes", "--run-id", &run],
-        (Work::Drill { .. } | Work::Backup { .. }, How::Resumed) => vec!["resume", &run, "--yes"],
+        (Work::Drill { .. } | Work::Backup { .. }, How::Resumed) => vec!["resume", &run, "--yes", "--unless-paused"],
         (Work::Readiness { mode, .. }, How::Anew | How::Resumed) => {
             vec!["readiness", &file, "--mode", mode.as_str()]
         }
@@ -212,7 +220,7 @@ fn words(job: &Job, occurrence: Occurrence, how: How, options: &[String]) -> Vec
 }
 
 /// Exit code; 101 when it could not be started. `json`: stdout is this process's own, and what it starts writes on stderr.
-async fn start(job: &str, words: Vec<String>, json: bool) -> i32 {
+async fn start(job: &str, words: Vec<String>, json: bool, signal: impl Future<Output = Signal>) -> i32 {
     const BUG: i32 = Exit::Bug as i32;
     let cannot = |error: std::io::Error| {
         eprintln!("{job}: cannot be started: {error}");
@@ -231,20 +239,28 @@ async fn start(job: &str, words: Vec<String>, json: bool) -> i32 {
     #[cfg(unix)]
     command.process_group(0);
     match command.spawn() {
-        Ok(child) => ended(child).await,
+        Ok(child) => ended(child, signal).await,
         Err(error) => cannot(error),
     }
 }
 
 /// Waits for its end; whoever stops this process stops it too, and it writes that down before it goes.
-async fn ended(mut child: tokio::process::Child) -> i32 {
+async fn ended(mut child: tokio::process::Child, signal: impl Future<Output = Signal>) -> i32 {
+    tokio::pin!(signal);
+    let mut stopped = false;
     loop {
         tokio::select! {
             status = child.wait() => {
                 let code = status.ok().and_then(|status| status.code());
                 return code.unwrap_or(Exit::Interrupted as i32);
             }
-            Some(_) = next_signal() => stop(&child),
+            signal = &mut signal, if !stopped => {
+                stopped = true;
+                if signal.is_some() {
+                    stop(&child);
+                }
+            }
+            Some(_) = next_signal(), if stopped => stop(&child),
         }
     }
 }
@@ -260,33 +276,37 @@ fn stop(child: &tokio::process::Child) {
 #[cfg(not(unix))]
 fn stop(_child: &tokio::process::Child) {}
 
-/// Until somebody stops this process.
-async fn stopped() {
-    if next_signal().await.is_none() {
-        std::future::pending::<()>().await;
+/// Until somebody stops this process, from this call on.
+fn stopped() -> impl Future<Output = ()> {
+    let signal = next_signal();
+    async move {
+        if signal.await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 /// How the run of that name stands.
 async fn stands(store: &Store, run: String) -> Result<Stands, String> {
-    let kept = match store.open(&run).await {
-        Ok(kept) => kept,
-        Err(StoreError::NoSuchRun { .. }) => return Ok(Stands::Absent),
-        Err(error) => return Err(error.to_string()),
-    };
-    let (state, _, standing, _) = match standing(&kept).await {
+    let read = async { standing(&store.open(&run).await?).await };
+    let (state, _, standing, _) = match read.await {
         Ok(read) => read,
         // It is beginning, or never began.
-        Err(StoreError::Journal(JournalError::Empty { .. })) => return Ok(Stands::Absent),
+        Err(StoreError::NoSuchRun { .. } | StoreError::Journal(JournalError::Empty { .. })) => {
+            return Ok(Stands::Absent);
+        }
+        Err(error) if error.is_of_one_run() => return Ok(Stands::Unreadable(error.to_string())),
         Err(error) => return Err(error.to_string()),
     };
-    let paused = state.hold.is_some();
+    let generation = state.generation;
+    let predicted = state.plan.prediction.map_or(state.plan.expected, |whole| whole.p90);
+    let open = |outcome| Stands::Open { outcome, paused: state.hold.is_some(), generation, predicted };
     Ok(match standing {
-        Standing::Driven => Stands::Driven,
-        // Whoever resumes it finds out whether the other still lives.
-        Standing::Abandoned | Standing::Unknown => Stands::Open { outcome: None, paused },
+        Standing::Driven => Stands::Driven { generation },
+        // Whoever resumes it finds out whether the other still lives. Somebody who wanted it to stop has what they wanted.
+        Standing::Abandoned | Standing::Unknown => open(state.stop.is_some().then_some(Outcome::Interrupted)),
         Standing::Ended(outcome) if outcome.is_terminal() => Stands::Over { exit: Exit::of(outcome) as i32 },
-        Standing::Ended(outcome) => Stands::Open { outcome: Some(outcome), paused },
+        Standing::Ended(outcome) => open(Some(outcome)),
     })
 }
 
@@ -336,15 +356,16 @@ fn sentence(session: &Session, told: &Told) -> String {
         Told::Overlaps { job, occurrence } => {
             format!("{job}: not started, the one before still runs; due at {}", moment(occurrence.at))
         }
-        Told::Open { job, occurrence, outcome, paused } => {
+        Told::Open { job, occurrence, outcome, paused, why, .. } => {
             let word = match outcome {
                 _ if *paused => "paused",
                 None => "driven by nobody",
                 Some(outcome) => Standing::Ended(*outcome).word(),
             };
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
             let (abort, resume) = commands(session, told).unwrap_or_default();
             format!(
-                "{job}: run {} is {word}, and not over: a failover of what it acts on is refused until it is\n  \
+                "{job}: run {} is {word}{why}, and not over: a failover of what it acts on is refused until it is\n  \
                  `{abort}` takes back what it moved; `{resume}` goes on with it",
                 occurrence.run_of(job)
             )

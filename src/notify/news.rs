@@ -40,7 +40,7 @@ const LONGEST: usize = 600;
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
-    /// `RUN/SEQ`, of a message `RUN/STEP`: the same however often it is sent.
+    /// `RUN/SEQ`, of a message `RUN/STEP`, of a job `RUN/OCCASION`: the same however often it is sent.
     pub id: String,
     pub occasion: Occasion,
     pub severity: Severity,
@@ -108,13 +108,26 @@ impl News {
             Told::Overlaps { job, occurrence } => {
                 (job, occurrence, missed, format!("job {job} was not started: the one before still runs"))
             }
-            Told::Ended { job, occurrence, exit } if *exit != 0 => {
+            Told::Ended { job, occurrence, exit: 0 } => {
+                let well =
+                    Self::of_job(Occasion::JobFailed, job, *occurrence, at, host, &format!("job {job} ended well"));
+                return Some(Self { severity: Severity::Info, next: String::new(), ended_well: true, ..well });
+            }
+            Told::Ended { job, occurrence, exit } => {
                 (job, occurrence, Occasion::JobFailed, format!("job {job} ended with exit code {exit}"))
+            }
+            Told::Open { job, occurrence, why, first: true, .. } => {
+                let run = occurrence.run_of(job);
+                let sentence =
+                    format!("run {run} of job {job} is not over, and goes on by a person's hand only: {why}");
+                let next =
+                    format!("lifeboat abort {run} --undo takes back what it moved, lifeboat resume {run} goes on");
+                let left = Self::of_job(Occasion::JobFailed, job, *occurrence, at, host, &sentence);
+                return Some(Self { next, ..left });
             }
             // A run that it starts tells its own beginning and end, and its job that it failed; a store that fails is asked
             // again, until the window ends.
-            Told::Ended { .. }
-            | Told::Started { .. }
+            Told::Started { .. }
             | Told::Resumed { .. }
             | Told::Taken { .. }
             | Told::Open { .. }
@@ -131,9 +144,11 @@ impl News {
         host: &str,
         sentence: &str,
     ) -> Self {
-        let name = occurrence.name();
+        let id = format!("{}/{}", occurrence.run_of(job), occasion.as_str());
+        // It is missed once, and may fail again when it goes on.
+        let id = if occasion == Occasion::JobFailed { format!("{id}/{}", at.as_millisecond()) } else { id };
         Self {
-            id: format!("{job}-{name}/{}", occasion.as_str()),
+            id,
             occasion,
             severity: Severity::Error,
             at,

@@ -90,7 +90,9 @@ impl Inlet {
     fn wants(&self, news: &News) -> bool {
         match (news.occasion, news.ended_well) {
             (_, true) if self.keeps_alarms => true,
-            (Occasion::Test, ended) => !ended,
+            // Only what closes an alarm.
+            (Occasion::Test | Occasion::JobFailed, true) => false,
+            (Occasion::Test, false) => true,
             (occasion, _) => self.on.contains(&occasion),
         }
     }

@@ -3,16 +3,18 @@
 //!
 //! Never starts an occurrence twice, one that missed its window, or one of a job whose last one still runs.
 
+mod aftermath;
+
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 
-use super::{CatchUp, How, Job, Kept, Occurrence, Schedule, Stands, Told, Work, told::FORMAT};
+use super::{CatchUp, How, Job, Kept, Occurrence, Schedule, Stands, Told, told::FORMAT};
 use crate::{
     clock::Clock,
-    run::{Outcome, lease::Holder},
-    store::{ClaimedOccurrence, Store},
+    run::lease::Holder,
+    store::{ClaimedOccurrence, Mark, Store},
 };
 
 /// What the store refused is tried again after this long.
@@ -60,6 +62,7 @@ struct Watch {
 struct Running {
     id: Id,
     occurrence: Occurrence,
+    how: How,
 }
 
 struct Keeper<'a, S, R> {
@@ -96,7 +99,18 @@ pub async fn keep<S, R, F, G>(
     tokio::pin!(stop);
     let (mut looks, mut stopped) = (true, false);
     loop {
-        let wake = if looks { keeper.look().await } else { clock.now() };
+        let mut wake = clock.now();
+        if looks {
+            tokio::select! {
+                biased;
+                // What was just claimed has not begun, and is told as lost later.
+                () = &mut stop => stopped = true,
+                next = keeper.look() => wake = next,
+            }
+            if stopped {
+                keeper.stops().await;
+            }
+        }
         looks = !once && !stopped;
         if (once || stopped) && keeper.tasks.is_empty() {
             return;
@@ -104,7 +118,10 @@ pub async fn keep<S, R, F, G>(
         let pause = Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default();
         tokio::select! {
             // What runs is told to stop by whoever started it, and writes it down.
-            () = &mut stop, if !stopped => stopped = true,
+            () = &mut stop, if !stopped => {
+                stopped = true;
+                keeper.stops().await;
+            }
             Some(ended) = keeper.tasks.join_next_with_id() => keeper.ended(ended).await,
             () = clock.sleep(pause), if looks => {}
         }
@@ -140,7 +157,7 @@ where
         let (job, seed) = (&self.schedule.jobs[place], self.schedule.seed);
         let mut watch = match self.watches[place].take() {
             Some(watch) => watch,
-            None => self.begin(place, job).await?,
+            None => self.begin(job).await?,
         };
         let now = self.clock.now();
         let looked = self.look_again(place, job, &mut watch, now).await;
@@ -152,24 +169,29 @@ where
 
     /// At what others have under way, and at what is due.
     async fn look_again(&mut self, place: usize, job: &Job, watch: &mut Watch, now: Timestamp) -> Result<(), String> {
+        let mut looked = Ok(());
         if watch.again.is_some_and(|again| again <= now) {
-            let claims = self.claims(job).await?;
-            let under_way = self.look_after(place, job, claims).await?;
-            watch.again = (!under_way.is_empty()).then(|| now + OTHERS);
+            watch.again = match self.look_after(place, job).await {
+                Ok(under_way) => (!under_way.is_empty()).then(|| now + OTHERS),
+                Err(error) => {
+                    looked = Err(error);
+                    Some(now + AGAIN)
+                }
+            };
         }
+        // Also when one of them cannot be asked for: what is due starts, or is missed, and is told.
         if let Some((newest, before)) = job.due(self.schedule.seed, watch.seen, now).split_last() {
             self.take(place, job, watch, *newest, before).await?;
             (watch.seen, watch.misses) = (newest.at, true);
             watch.again.get_or_insert(now + OTHERS);
         }
-        Ok(())
+        looked
     }
 
-    /// The first look at a job: at what was claimed before, by whomever.
-    async fn begin(&mut self, place: usize, job: &Job) -> Result<Watch, String> {
+    /// What was claimed before, by whomever, says from where on to look.
+    async fn begin(&self, job: &Job) -> Result<Watch, String> {
         let claims = self.claims(job).await?;
         let known = self.last_known(job, &claims).await?;
-        let under_way = self.look_after(place, job, claims).await?;
         let now = self.clock.now();
         let window = SignedDuration::try_from(job.window).unwrap_or(FURTHEST);
         let jitter = SignedDuration::try_from(job.jitter).unwrap_or_default();
@@ -179,9 +201,8 @@ where
             CatchUp::Skip if self.once => Some(now - (window / 2).max(TIMER)),
             CatchUp::Skip => Some(now),
         };
-        let again = (!under_way.is_empty()).then(|| now + OTHERS);
         let seen = known.unwrap_or_else(|| from.map_or(now - window, |from| from - jitter));
-        Ok(Watch { seen: seen.max(now - FURTHEST.max(window)), from, misses: known.is_some(), again })
+        Ok(Watch { seen: seen.max(now - FURTHEST.max(window)), from, misses: known.is_some(), again: Some(now) })
     }
 
     async fn claims(&self, job: &Job) -> Result<Vec<ClaimedOccurrence>, String> {
@@ -253,7 +274,7 @@ where
 
     fn start(&mut self, place: usize, job: &Job, occurrence: Occurrence, how: How) {
         let id = self.tasks.spawn((self.launch.start)(job.clone(), occurrence, how)).id();
-        self.running[place] = Some(Running { id, occurrence });
+        self.running[place] = Some(Running { id, occurrence, how });
     }
 
     /// Whether the occurrence is ours.
@@ -263,93 +284,15 @@ where
         claimed.map_err(|error| error.to_string())
     }
 
+    /// Whether it was not written before.
+    async fn mark(&self, job: &Job, occurrence: Occurrence, mark: Mark) -> Result<bool, String> {
+        let text = serde_json::to_string(&self.kept(job, None, None)).expect("text keys");
+        let marked = self.store.mark_occurrence(&job.id, &occurrence.name(), mark, &text).await;
+        marked.map_err(|error| error.to_string())
+    }
+
     fn kept(&self, job: &Job, exit: Option<i32>, ended_at: Option<Timestamp>) -> Kept {
         Kept { v: FORMAT, by: self.by.clone(), started_at: self.clock.now(), rule: job.rule(), exit, ended_at }
-    }
-
-    /// Whether another occurrence of the job is under way, here or elsewhere.
-    async fn is_under_way(&mut self, place: usize, job: &Job, occurrence: Occurrence) -> Result<bool, String> {
-        if self.running[place].is_some() {
-            return Ok(true);
-        }
-        let claims = self.claims(job).await?;
-        let under_way = self.look_after(place, job, claims).await?;
-        Ok(under_way.iter().any(|other| *other != occurrence))
-    }
-
-    /// What becomes of what was claimed and whose end nobody has written; those that are under way.
-    async fn look_after(
-        &mut self,
-        place: usize,
-        job: &Job,
-        claims: Vec<ClaimedOccurrence>,
-    ) -> Result<Vec<Occurrence>, String> {
-        let mut under_way = Vec::new();
-        for claim in claims.into_iter().filter(|claim| !claim.ended) {
-            let Some(occurrence) = job.named(self.schedule.seed, &claim.name) else { continue };
-            let here = self.running[place].as_ref().is_some_and(|running| running.occurrence == occurrence);
-            if here || self.is_at_work(place, job, occurrence).await? {
-                under_way.push(occurrence);
-            }
-        }
-        Ok(under_way)
-    }
-
-    /// Whether somebody is at work on it; else it goes on, or is told, or its end is written.
-    async fn is_at_work(&mut self, place: usize, job: &Job, occurrence: Occurrence) -> Result<bool, String> {
-        let name = job.id.clone();
-        match self.stands(job, occurrence).await? {
-            Stands::Driven => Ok(true),
-            // No machine can tell whether another one lives: its time has to pass.
-            Stands::Absent if self.clock.now() < occurrence.ends + UNDER_WAY => Ok(true),
-            Stands::Absent => {
-                (self.tell)(Told::Lost { job: name, occurrence });
-                self.note(place, job, occurrence, None).await;
-                Ok(false)
-            }
-            Stands::Over { exit } => {
-                self.note(place, job, occurrence, Some(exit)).await;
-                Ok(false)
-            }
-            Stands::Open { outcome: None | Some(Outcome::Interrupted), paused: false }
-                if self.running[place].is_none() =>
-            {
-                (self.tell)(Told::Resumed { job: name, occurrence });
-                self.start(place, job, occurrence, How::Resumed);
-                Ok(true)
-            }
-            Stands::Open { outcome, paused } => {
-                (self.tell)(Told::Open { job: name, occurrence, outcome, paused });
-                Ok(false)
-            }
-        }
-    }
-
-    async fn stands(&self, job: &Job, occurrence: Occurrence) -> Result<Stands, String> {
-        match &job.work {
-            Work::Drill { .. } | Work::Backup { .. } => (self.launch.stands)(occurrence.run_of(&job.id)).await,
-            Work::Readiness { .. } => Ok(Stands::Absent),
-        }
-    }
-
-    /// What was started here has ended, or panicked.
-    async fn ended(&mut self, ended: Result<(Id, i32), JoinError>) {
-        let (id, exit) = ended.unwrap_or_else(|error| (error.id(), BUG));
-        let is = |running: &Option<Running>| running.as_ref().is_some_and(|running| running.id == id);
-        let Some(place) = self.running.iter().position(is) else { return };
-        let Some(Running { occurrence, .. }) = self.running[place].take() else { return };
-        let job = &self.schedule.jobs[place];
-        (self.tell)(Told::Ended { job: job.id.clone(), occurrence, exit });
-        match self.stands(job, occurrence).await {
-            // Its end is not written: whoever looks next sees it again.
-            Ok(Stands::Open { outcome, paused }) => {
-                (self.tell)(Told::Open { job: job.id.clone(), occurrence, outcome, paused });
-            }
-            // Somebody else goes on with it.
-            Ok(Stands::Driven) => {}
-            Ok(Stands::Absent | Stands::Over { .. }) => self.note(place, job, occurrence, Some(exit)).await,
-            Err(error) => self.store_failed(place, error),
-        }
     }
 
     /// Writes the end of an occurrence down; what cannot be written is looked at again.

@@ -1,5 +1,7 @@
 //! What a scheduler writes down and says.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,19 +29,28 @@ pub struct Kept {
 }
 
 /// How the run of an occurrence stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stands {
     /// There is none: it has not begun, or never does, as that of a readiness.
     Absent,
     /// Somebody drives it.
-    Driven,
+    Driven {
+        /// Number of the drive.
+        generation: u32,
+    },
     /// Nobody drives it, and it is not over: what it acts on is held by it.
     Open {
-        /// None: whoever drove it is gone without a word.
+        /// None: whoever drove it is gone without a word, and nobody had asked it to stop.
         outcome: Option<Outcome>,
         /// Somebody wants it to hold.
         paused: bool,
+        /// Number of its last drive.
+        generation: u32,
+        /// How long the whole run was predicted to take.
+        predicted: Duration,
     },
+    /// Its journal cannot be read, and others can: why.
+    Unreadable(String),
     Over {
         exit: i32,
     },
@@ -98,6 +109,12 @@ pub enum Told {
         occurrence: Occurrence,
         outcome: Option<Outcome>,
         paused: bool,
+        /// Why no scheduler goes on with it, where its outcome does not say so; a lower-case fragment.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        why: String,
+        /// Nobody has been told so before.
+        #[serde(skip)]
+        first: bool,
     },
     StoreFailed {
         job: String,

@@ -70,7 +70,7 @@ pub enum Occasion {
     Message,
     /// A job of a schedule did not start.
     JobMissed,
-    /// A job of a schedule ended with another exit code than 0.
+    /// A job of a schedule ended with another exit code than 0, or left a run that no scheduler goes on with.
     JobFailed,
     /// `lifeboat notify --test`. Told to everybody; nobody asks for it.
     Test,

@@ -84,6 +84,35 @@ impl StoreError {
         }
     }
 
+    /// One run cannot be read, and others can; else the store itself did not answer.
+    pub fn is_of_one_run(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Illegal { .. } => true,
+            Self::Journal(error) => match error {
+                JournalError::Newer { .. }
+                | JournalError::Damaged { .. }
+                | JournalError::Missing { .. }
+                | JournalError::Empty { .. }
+                | JournalError::TooLarge { .. }
+                | JournalError::Claim { .. } => true,
+                JournalError::Io { .. }
+                | JournalError::Store(_)
+                | JournalError::Superseded { .. }
+                | JournalError::Overtaken { .. }
+                | JournalError::Cut => false,
+            },
+            Self::Io { .. }
+            | Self::Objects(_)
+            | Self::BadId(_)
+            | Self::NoSuchRun { .. }
+            | Self::RunExists(_)
+            | Self::NotBegun(_)
+            | Self::Driven { .. }
+            | Self::Superseded { .. }
+            | Self::TargetHeld { .. } => false,
+        }
+    }
+
     /// Somebody else drives the run now.
     pub fn is_superseded(&self) -> bool {
         matches!(self, Self::Superseded { .. } | Self::Journal(JournalError::Superseded { .. }))

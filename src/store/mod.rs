@@ -31,5 +31,5 @@ pub use directory::write_private;
 pub use error::StoreError;
 pub use inbox::Posted;
 pub use kept::{Kept, Store};
-pub use occurrences::ClaimedOccurrence;
+pub use occurrences::{ClaimedOccurrence, Mark};
 pub use target::Target;

@@ -143,15 +143,17 @@ async fn a_full_queue_loses_what_comes_next_and_nobody_waits() {
 #[tokio::test]
 async fn everybody_hears_what_they_asked_for_and_an_alarm_is_always_closed() {
     let server = Server::script(vec![answer(200, "")]).await;
-    let entries = [receiver("slack", ", on: [in-doubt]"), receiver("pagerduty", ", on: [in-doubt]")];
+    let entries = [receiver("slack", ", on: [in-doubt, job-failed]"), receiver("pagerduty", ", on: [in-doubt]")];
     let notifier = notifier(&entries, &server.url());
-    for (occasion, ended_well) in [(Occasion::Started, false), (Occasion::Finished, true)] {
+    // A job's good end is news to nobody but an alarm.
+    for (occasion, ended_well) in [(Occasion::Started, false), (Occasion::Finished, true), (Occasion::JobFailed, true)]
+    {
         notifier.tell(&News { occasion, ended_well, ..news() });
     }
     assert_eq!(notifier.finish().await, []);
     let seen = server.seen();
-    assert_eq!(seen.len(), 1, "{seen:?}");
-    assert!(seen[0].body.contains("\"resolve\""));
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen.iter().all(|seen| seen.body.contains("\"resolve\"")), "{seen:?}");
 }
 
 /// Time and name of every event of a run.

@@ -72,6 +72,19 @@ fn a_good_run_tells_its_beginning_its_question_and_its_end() {
     assert!(end.title().starts_with("apim-failover (unplanned), run test-run"), "{}", end.title());
 }
 
+/// A job's failure opens an alarm, and its next good end closes it; each failure of one occurrence is news of its own.
+#[test]
+fn a_job_that_ends_well_closes_its_alarm_and_one_that_fails_again_is_told_again() {
+    let occurrence = Occurrence { at: beginning(), starts: beginning(), ends: beginning() };
+    let ended = |exit, minute| {
+        let told = Told::Ended { job: "nightly".to_owned(), occurrence, exit };
+        News::of_schedule(&told, beginning() + jiff::SignedDuration::from_mins(minute), "here").unwrap()
+    };
+    let (failed, again, well) = (ended(6, 1), ended(1, 2), ended(0, 3));
+    assert_ne!(failed.id, again.id);
+    assert!(!failed.ended_well && well.ended_well && failed.about == well.about, "{well:?}");
+}
+
 #[test]
 fn a_schedule_tells_what_did_not_start_or_ended_badly_and_nothing_else() {
     let occurrence = Occurrence { at: beginning(), starts: beginning(), ends: beginning() };
@@ -80,7 +93,16 @@ fn a_schedule_tells_what_did_not_start_or_ended_badly_and_nothing_else() {
     assert_eq!(of(&missed()), Some(Occasion::JobMissed));
     assert_eq!(of(&Told::Overlaps { job: job(), occurrence }), Some(Occasion::JobMissed));
     assert_eq!(of(&Told::Ended { job: job(), occurrence, exit: 4 }), Some(Occasion::JobFailed));
-    assert_eq!(of(&Told::Ended { job: job(), occurrence, exit: 0 }), None);
+    let open = |why: &str, first| Told::Open {
+        job: job(),
+        occurrence,
+        outcome: None,
+        paused: false,
+        why: why.to_owned(),
+        first,
+    };
+    assert_eq!(of(&open("somebody stopped it", true)), Some(Occasion::JobFailed));
+    assert_eq!((of(&open("somebody stopped it", false)), of(&open("", false))), (None, None));
     assert_eq!(of(&Told::Lost { job: job(), occurrence }), Some(Occasion::JobMissed));
     assert_eq!(of(&Told::Started { job: job(), occurrence }), None);
     let news = News::of_schedule(&missed(), beginning(), "here").unwrap();

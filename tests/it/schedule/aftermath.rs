@@ -1,7 +1,6 @@
 //! What becomes of what a scheduler did not start, did not end, or did not live to see.
 
 use jiff::SignedDuration;
-use lifeboat::run::Outcome;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 
 use super::*;
@@ -105,7 +104,7 @@ fn what_a_scheduler_claimed_and_never_began_is_told_once_when_its_time_is_over()
 }
 
 #[test]
-fn a_run_that_was_interrupted_goes_on_and_any_other_that_is_not_over_is_told_on_each_look() {
+fn a_run_that_died_goes_on_and_any_other_that_is_not_over_is_told_on_each_look() {
     on_paused_clock(async {
         let resumed = |open: Stands| async move {
             let ((clock, store), schedule) = (shared(), schedule("cron: 0 3 * * *, window: 30m"));
@@ -113,23 +112,23 @@ fn a_run_that_was_interrupted_goes_on_and_any_other_that_is_not_over_is_told_on_
             let start = |stands: Stands| {
                 let runs = scheduler.runs.clone();
                 move |job: Job, occurrence: Occurrence, how: How| {
-                    let stands = if how == How::Resumed { Stands::Over { exit: 0 } } else { stands };
+                    let stands = if how == How::Resumed { Stands::Over { exit: 0 } } else { stands.clone() };
                     runs.lock().unwrap().insert(occurrence.run_of(&job.id), stands);
                     std::future::ready(if how == How::Resumed { 0 } else { 6 })
                 }
             };
-            let first = scheduler.keep_with(start(open), None).await;
+            let first = scheduler.keep_with(start(open.clone()), None).await;
             assert!(matches!(first.last(), Some(Told::Open { .. })), "{first:?}");
-            let later = [scheduler.keep_with(start(open), None).await, scheduler.keep_with(start(open), None).await];
+            let later =
+                [scheduler.keep_with(start(open.clone()), None).await, scheduler.keep_with(start(open), None).await];
             (later, store.occurrences("nightly").await.unwrap()[0].ended)
         };
-        for outcome in [None, Some(Outcome::Interrupted)] {
-            let ([next, after], ended) = resumed(Stands::Open { outcome, paused: false }).await;
-            assert!(matches!(next.as_slice(), [Told::Resumed { .. }, Told::Ended { exit: 0, .. }]), "{next:?}");
-            assert!(after.is_empty() && ended, "{after:?}");
-        }
-        for (outcome, paused) in [(Outcome::Failed, false), (Outcome::Stuck, false), (Outcome::Interrupted, true)] {
-            let (later, ended) = resumed(Stands::Open { outcome: Some(outcome), paused }).await;
+        let ([next, after], ended) = resumed(open(None)).await;
+        assert!(matches!(next.as_slice(), [Told::Resumed { .. }, Told::Ended { exit: 0, .. }]), "{next:?}");
+        assert!(after.is_empty() && ended, "{after:?}");
+        let paused = Stands::Open { outcome: None, paused: true, generation: 1, predicted: HOUR };
+        for stands in [open(Some(Outcome::Failed)), open(Some(Outcome::Stuck)), paused] {
+            let (later, ended) = resumed(stands).await;
             assert!(later.iter().all(|told| matches!(told.as_slice(), [Told::Open { .. }])), "{later:?}");
             assert!(!ended, "it is not over");
         }
@@ -148,8 +147,7 @@ fn another_scheduler_goes_on_with_the_run_of_one_that_dies() {
             assert_eq!(first.due(), ["23 04:00"]);
             // In a shared store a driver is believed to live for a while after its last word.
             clock.sleep(2 * MINUTE).await;
-            let open = Stands::Open { outcome: None, paused: false };
-            runs.lock().unwrap().insert("nightly-20261123T040000Z".to_owned(), open);
+            runs.lock().unwrap().insert("nightly-20261123T040000Z".to_owned(), open(None));
         };
         // It starts while the first one drives, and the job is not due before tomorrow.
         let lives = async {

@@ -86,6 +86,42 @@ fn a_job_that_fails_leaves_its_own_exit_code_and_its_run_is_named_on_each_look()
     assert_eq!((after.status.code(), told(&after)), (Some(0), vec![]), "{}", text(&after));
 }
 
+/// The drill's disk was full, or a newer version wrote it: its job and the others go on, and each look names it.
+#[test]
+fn a_journal_that_cannot_be_read_is_named_and_stops_no_job() {
+    let simulator = Simulator::start(SPEED, Some(&format!("{QUICK}{RESTORE_FAILS}")));
+    let broken = yearly("broken", &drill());
+    let first = output(&mut schedule(&simulator, &broken, &["--once", "--output", "json"]));
+    let run = run_of_year("broken", &told(&first)[0]);
+    let journal = simulator.path(&format!("state/runs/{run}/journal.jsonl"));
+    let lines = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, lines.replacen("\"seq\":2", "\"seq\":7", 1)).unwrap();
+    let backup = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/apim-backup.yaml");
+    let both = format!("{broken}\n- {}", yearly("nightly", &format!("backup: {{ runbook: {backup} }}")));
+    let next = output(&mut schedule(&simulator, &both, &["--once", "--output", "json"]));
+    let told = told(&next);
+    assert_eq!(words(&told)[..3], ["open", "started", "ended"], "{}", text(&next));
+    assert!(told[0]["why"].as_str().unwrap().contains("line 3 is damaged"), "{}", told[0]);
+    // Its backup is taken; nothing is pruned while nobody knows what another run needs.
+    assert_eq!(told[1]["job"], "nightly");
+    assert_eq!(simulator.count("POST", "/backup?"), 1);
+}
+
+/// What a scheduler types: a pause that came meanwhile stays.
+#[test]
+fn a_run_that_somebody_paused_is_not_resumed_by_a_scheduler() {
+    let simulator = Simulator::start(SPEED, Some(&format!("{QUICK}{RESTORE_FAILS}")));
+    let site = simulator.path("site.yaml");
+    let mut drill = simulator.lifeboat(&["drill", FLAGSHIP, "--yes", "--run-id", "held"]);
+    assert_eq!(output(drill.arg("--site").arg(site)).status.code(), Some(1));
+    let paused = output(&mut simulator.lifeboat(&["pause", "held", "--reason", "look first"]));
+    assert_eq!(paused.status.code(), Some(0), "{}", text(&paused));
+    let refused = output(&mut simulator.lifeboat(&["resume", "held", "--yes", "--unless-paused"]));
+    assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
+    let status = text(&output(&mut simulator.lifeboat(&["status", "held", "--output", "json"])));
+    assert!(status.contains("look first"), "{status}");
+}
+
 #[test]
 fn a_backup_job_does_nothing_but_take_backups() {
     let simulator = Simulator::start(SPEED, Some(QUICK));
