@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 
 use crate::{
     report::Commands,
@@ -97,7 +97,7 @@ impl Session {
 
 /// Parses, runs, prints a failure if there is one. The only place that turns failures into exit codes.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = parse();
     let session = Session::new(arguments.everywhere, Machine::here());
     start_log(&session);
     match dispatch(arguments.verb, &session) {
@@ -110,6 +110,18 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+fn parse() -> Arguments {
+    let matches = Arguments::command().get_matches();
+    let mut arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // Where runs are kept is not where the simulator keeps its world, and the variable names the first.
+    if let (Verb::Sim(sim), Some((_, of_verb))) = (&mut arguments.verb, matches.subcommand())
+        && of_verb.value_source("state") == Some(ValueSource::EnvVariable)
+    {
+        sim.state = None;
+    }
+    arguments
 }
 
 fn dispatch(verb: Verb, session: &Session) -> Result<Exit, Failure> {

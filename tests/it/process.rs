@@ -62,6 +62,8 @@ impl Simulator {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(LIFEBOAT);
         command.args(["sim", "--speed", &speed.to_string()]);
+        // Whoever has it set keeps runs there, and the simulator writes nothing into it.
+        command.env("LIFEBOAT_STATE", directory.path().join("state"));
         command.arg("--site-out").arg(directory.path().join("site.yaml"));
         command.arg("--request-log").arg(directory.path().join("requests.jsonl"));
         if let Some(text) = scenario {
