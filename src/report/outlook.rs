@@ -173,22 +173,32 @@ fn asked(state: &State, now: Timestamp) -> Option<String> {
     Some(format!("{who} other than {starter} approves step {id}, until {}", time(attempt.deadline)))
 }
 
-/// The next approval that the plan asks for.
+/// The next approval that the plan asks for and that nobody has handed in yet.
 fn coming(state: &State, now: Timestamp) -> String {
-    let steps = state.plan.steps.iter().zip(&state.steps);
-    let next = steps.into_iter().find(|(planned, record)| planned.action == ActionKind::Approval && !record.met);
-    match next {
-        Some((planned, _)) => {
-            let before = remaining_before(state, &planned.id, now);
-            format!(
-                "approve step {} in about {}, somebody other than {}",
-                planned.id,
-                duration(before),
-                one_line(&person(&state.by))
-            )
+    let mut has_its_own = false;
+    for (place, planned) in state.plan.steps.iter().enumerate() {
+        if planned.action != ActionKind::Approval || state.steps[place].met {
+            continue;
         }
-        None => "none, unless something fails".to_owned(),
+        let before = remaining_before(state, &planned.id, now);
+        let at = now.checked_add(before).unwrap_or(Timestamp::MAX);
+        let filed =
+            state.filed.iter().filter(|filed| filed.approval.covers(&planned.id) && !filed.approval.has_ended(at));
+        let wanted = state.approvers_wanted(place).saturating_sub(filed.count());
+        if wanted == 0 {
+            has_its_own = true;
+            continue;
+        }
+        let who = if wanted > 1 { format!("{wanted} people") } else { "somebody".to_owned() };
+        return format!(
+            "approve step {} in about {}, {who} other than {}",
+            planned.id,
+            duration(before),
+            one_line(&person(&state.by))
+        );
     }
+    let handed_in = if has_its_own { "; the approvals are handed in" } else { "" };
+    format!("none, unless something fails{handed_in}")
 }
 
 fn remaining_before(state: &State, step: &StepId, now: Timestamp) -> SignedDuration {

@@ -1,6 +1,6 @@
 //! What is said when a drive has ended, and whenever somebody asks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use lifeboat::{
@@ -11,7 +11,10 @@ use lifeboat::{
         handover, objectives,
         runs::{self, Row},
     },
-    run::{Disposition, Event, Outcome, State, StepError, Verdict},
+    run::{
+        Disposition, Event, Outcome, State, StepError, Verdict,
+        approval::{self, Approval, Scope},
+    },
     runbook::StepId,
     style::columns,
 };
@@ -380,6 +383,36 @@ fn the_brief_status_tells_the_decision_and_the_cost_to_the_end() {
             assert!(text.contains(whole.as_str()), "{whole}\n{text}");
         }
     }
+}
+
+/// Whoever has approved with the plan is not asked for again.
+#[test]
+fn an_approval_that_is_handed_in_already_is_no_decision_to_come() {
+    let decision = |until: Option<i64>| {
+        let mut tape = Tape::of(fixture::plan());
+        let filed = until.map(|minutes| {
+            let approval = Approval {
+                format: approval::FORMAT,
+                plan: fixture::plan().digest,
+                scope: Scope::Plan,
+                run: None,
+                by: dana(),
+                comment: None,
+                at: tape.now(),
+                until: Some(tape.now() + SignedDuration::from_mins(minutes)),
+                signature: None,
+            };
+            Event::ApprovalFiled { approval: Arc::new(approval) }
+        });
+        if let Some(filed) = filed {
+            tape.add(filed);
+        }
+        tape.until_restoring();
+        status(&tape, Some(true)).outlook.decision
+    };
+    assert!(decision(None).starts_with("approve step approve in about "), "{}", decision(None));
+    assert_eq!(decision(Some(600)), "none, unless something fails; the approvals are handed in");
+    assert!(decision(Some(5)).starts_with("approve step approve in about "), "it will have ended");
 }
 
 /// What was asked for and not seen to succeed is told to whoever thinks of giving up, and never as nothing.
